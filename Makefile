@@ -1,0 +1,75 @@
+# `make help` lists the targets. Everything runs in .venv, which is made on first use from the locked requirements.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,$(shell command -v $(p) >/dev/null 2>&1 && $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))) python3)
+PORT ?= 8000
+VENV := .venv/bin
+TESTS ?= tests
+WORKERS ?= 2
+# For tools that only load the settings.
+BARE_SETTINGS := CHANGEOVER_ENV=test CHANGEOVER_DOTENV=/dev/null SECRET_KEY=none FIELD_ENCRYPTION_KEYS=none API_KEY_PEPPER=none
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Here, since bootstrap.py itself is no valid syntax for the oldest ones.
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Changeover needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name one: make run PYTHON=/path/to/python3")'
+
+.PHONY: setup
+setup: python ## make .venv and a private .env
+	@$(PYTHON) scripts/bootstrap.py
+
+.PHONY: setup-dev
+setup-dev: python ## make .venv with the tools for tests and checks
+	@$(PYTHON) scripts/bootstrap.py --dev --no-env
+
+.PHONY: run
+run: setup ## set up, start the server, get one answer from a model, go on serving (PORT=8000)
+	@exec $(VENV)/python manage.py quickstart --port $(PORT)
+
+.PHONY: demo
+demo: setup ## as run, but stop after the answer
+	@exec $(VENV)/python manage.py quickstart --port $(PORT) --once
+
+.PHONY: test
+test: test-postgresql test-sqlite ## set up and run all tests, on PostgreSQL and what touches the database on SQLite
+
+.PHONY: test-postgresql
+test-postgresql: setup-dev ## all tests, on PostgreSQL; TESTS=tests/api for a part
+	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+.PHONY: test-sqlite
+test-sqlite: setup-dev ## what touches the database, on SQLite
+	TEST_DATABASE=sqlite $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not postgresql and not processes" tests/apikeys tests/llmconfigs tests/generation tests/api
+
+.PHONY: lint
+lint: setup-dev ## style, format, types, import contracts
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(BARE_SETTINGS) $(VENV)/mypy
+	$(VENV)/lint-imports
+
+.PHONY: check-django
+check-django: setup-dev ## no missing migration; production settings pass Django's deployment check
+	$(VENV)/python scripts/check_django.py
+
+.PHONY: check
+check: export FAIL_ON_SKIP = 1
+check: lint check-django test ## all that must be green: lint, check-django, test
+
+.PHONY: format
+format: setup-dev ## mend style and format
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+.PHONY: lock
+lock: ## pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements/base.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -c requirements/base.txt -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## remove .venv and caches; var/ and .env stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Make the virtual environment and the private `.env`; needs Python 3.11 and nothing else.
+
+  bootstrap.py [--dev] [--no-env]
+
+Installs the locked, hashed requirements with uv if it is on the PATH, else with pip. A second run finds
+everything in place and returns at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+
+DOTENV = """\
+# Private: made once with fresh secrets, never overwritten. Every variable is explained in .env.example.
+CHANGEOVER_ENV=development
+SECRET_KEY={secret_key}
+FIELD_ENCRYPTION_KEYS={encryption_key}
+API_KEY_PEPPER={pepper}
+
+# What answers while no configuration is active in the admin: the toy model, in process.
+LLM_PROVIDER=local-llm
+LLM_MODEL_PATH=var/models/toy.gguf
+# Small against its context, so that several requests share it at the same time.
+LLM_MAX_TOKENS=256
+"""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--dev", action="store_true", help="also install what the tests and checks need")
+    arguments.add_argument("--no-env", action="store_true", help="do not write a .env")
+    options = arguments.parse_args()
+    install("dev" if options.dev else "base")
+    if not options.no_env:
+        write_dotenv(ROOT / ".env")
+        (ROOT / "var").mkdir(exist_ok=True)  # the default place of SQLite, which makes no folders
+
+
+def install(requirements: str) -> None:
+    """Make .venv hold the locked requirements ("dev" includes "base"), unless it does already."""
+    if any(is_installed(name) for name in {requirements, "dev"}):
+        return
+    for name in ("base", "dev"):
+        stamp(name).unlink(missing_ok=True)
+    lock = ROOT / "requirements" / f"{requirements}.txt"
+    if uv := shutil.which("uv"):
+        environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(VENV)}
+        if not PYTHON.exists():
+            run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV), env=environment)
+        run(uv, "pip", "sync", "--quiet", "--require-hashes", str(lock), env=environment)
+    else:
+        if not PYTHON.exists() or not has_pip():
+            # Not venv.create(): the command says which system package is missing where Python has no pip.
+            run(sys.executable, "-m", "venv", "--clear", str(VENV))
+        run(str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock))
+    stamp(requirements).write_text(fingerprint(requirements))
+
+
+def is_installed(requirements: str) -> bool:
+    file = stamp(requirements)
+    return PYTHON.exists() and file.is_file() and file.read_text() == fingerprint(requirements)
+
+
+def stamp(requirements: str) -> Path:
+    return VENV / f".installed-{requirements}"
+
+
+def fingerprint(requirements: str) -> str:
+    return hashlib.sha256((ROOT / "requirements" / f"{requirements}.txt").read_bytes()).hexdigest()
+
+
+def has_pip() -> bool:
+    return subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> None:
+    print("+", " ".join(command), flush=True)
+    if code := subprocess.run(command, env=env).returncode:
+        sys.exit(f"`{' '.join(command)}` failed with exit status {code}; its output is above.")
+
+
+def write_dotenv(path: Path) -> None:
+    """Write fresh secrets, readable by the owner alone; an existing file is never touched."""
+    text = DOTENV.format(
+        secret_key=secrets.token_urlsafe(50),
+        encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        pepper=secrets.token_urlsafe(32),
+    )
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    print(f"Wrote {path.name} with fresh secrets.", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from config.environment import Environment
+from scripts import bootstrap
+
+
+def test_dotenv_is_private_and_holds_fresh_secrets(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    bootstrap.write_dotenv(first)
+    bootstrap.write_dotenv(second)
+
+    assert stat.S_IMODE(first.stat().st_mode) == 0o600
+    secrets = [Environment(file, variables={}).secret("SECRET_KEY") for file in (first, second)]
+    assert len(set(secrets)) == 2
+
+
+def test_dotenv_is_never_overwritten(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("SECRET_KEY=mine\n")
+
+    bootstrap.write_dotenv(dotenv)
+
+    assert dotenv.read_text() == "SECRET_KEY=mine\n"
+
+
+def test_installation_of_another_lock_is_not_taken_for_this_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.touch()
+    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
+    monkeypatch.setattr(bootstrap, "PYTHON", python)
+    bootstrap.stamp("dev").write_text(bootstrap.fingerprint("dev"))
+    bootstrap.stamp("base").write_text("the fingerprint of an older lock")
+
+    assert bootstrap.is_installed("dev")
+    assert not bootstrap.is_installed("base")
