@@ -1,0 +1,303 @@
+"""A backend over HTTP: a provider's row, its language, the HTTP client and the retries, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from . import wire as wires
+from .base import CheckReport
+from .catalog import Provider
+from .errors import BackendError, BadAnswer, ConnectionLost, ModelNotFound, RequestError, UnsupportedFeature
+from .framing import parser_for
+from .http import HTTPAnswer, HTTPCall, HTTPClient
+from .mapping import error_from_answer
+from .requests import prepare_request
+from .retry import RetryPolicy, call_with_retries, parse_retry_after
+from .secret import MASK, Secret
+from .spec import BackendSpec
+from .streaming import ChunkStream, SingleChunk
+from .types import ChatChunk, ChatRequest, ChatResult
+from .wire import Wire, WireError
+from .wire.payload import parse_json
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOOK_UP_TIMEOUT_S = 10.0
+"""For checks and lists of models: a service that takes longer to say it is well is not."""
+
+# A kept connection may turn out to have ended. Whatever else is wrong, a look-up should say so at once.
+_LOOK_UP_RETRIES = RetryPolicy(max_retries=1, base_s=0.1, only=ConnectionLost)
+_MAX_ERROR_BYTES = 64 * 1024
+_SHOWN = 200
+_SHORTEST_PART = 8
+"""Characters of a key that are worth masking."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A request ready to be sent, and the route it takes."""
+
+    http: HTTPCall
+    route: str
+
+
+class WireBackend:
+    """Implements ChatBackend. `wire`: the language where it is none of ours (a plugin's)."""
+
+    def __init__(self, spec: BackendSpec, provider: Provider, *, wire: Wire | None = None) -> None:
+        self.name = provider.id
+        self.model = spec.model
+        self.features = provider.features
+        self.sampling_parameters = provider.sampling_parameters
+        self._spec = spec
+        self._provider = provider
+        self._wire = wire or wires.load(provider.wire or "")
+        self._wire.check_options(spec.options)
+        self._base_url = _base_url(spec.endpoint_url, provider)
+        self._retries = RetryPolicy(spec.max_retries)
+        self._http = HTTPClient(
+            connect_timeout_s=spec.connect_timeout_s,
+            idle_timeout_s=spec.idle_timeout_s,
+            max_connections=spec.max_connections,
+        )
+
+    def __repr__(self) -> str:
+        return f"WireBackend({self.name!r}, model={self.model!r}, endpoint={self._spec.endpoint_url!r})"
+
+    async def complete(self, request: ChatRequest) -> ChatResult:
+        prepared = self._prepare(request, stream=False)
+        deadline = _deadline(self._spec.timeout_s)
+        return await self._with_retries(lambda: self._complete_once(prepared, deadline), deadline)
+
+    @asynccontextmanager
+    async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[ChatChunk]]:
+        if self._wire.framing(self._spec.options) is None:
+            yield SingleChunk(await self.complete(request))
+            return
+        prepared = self._prepare(request, stream=True)
+        deadline = _deadline(self._spec.timeout_s)
+        opened, chunks = await self._with_retries(lambda: self._open_stream(prepared, deadline), deadline)
+        async with opened:
+            yield chunks
+            await chunks.finish()
+
+    async def generate(self, prompt: str) -> str:
+        return (await self.complete(ChatRequest(prompt=prompt))).text
+
+    async def check(self) -> CheckReport:
+        started_at = asyncio.get_running_loop().time()
+        detail = await self._check()
+        return CheckReport(detail, took_s=asyncio.get_running_loop().time() - started_at)
+
+    async def list_models(self) -> tuple[str, ...]:
+        path = self._models_path
+        if path is None:
+            raise UnsupportedFeature(f"{self._provider.label} has no route that lists its models.")
+        return await self._look_up(path, self._read_models)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    # One call
+
+    def _prepare(self, request: ChatRequest, *, stream: bool) -> _Prepared:
+        provider = self._provider
+        request = prepare_request(request, self._spec, provider)
+        call = self._wire.encode(
+            request,
+            model=self.model,
+            stream=stream,
+            prompt_route=provider.prompt_path is not None,
+            options=self._spec.options,
+        )
+        path = call.path
+        if path is None:
+            path = (provider.prompt_path if call.route == "prompt" else provider.chat_path) or ""
+        http = self._http_call(call.method, path, call.headers, _as_json(call.body))
+        return _Prepared(replace(http, ends_connection=stream), call.route)
+
+    def _http_call(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> HTTPCall:
+        auth = _auth_header(self._provider, self._spec.api_key)
+        given = {
+            name.lower(): value for name, value in (*self._provider.headers.items(), *headers.items(), *auth)
+        }
+        if body is not None:
+            given.setdefault("content-type", "application/json")
+        url = join_url(self._base_url, path)
+        return HTTPCall(method, url, given, body, harmless=body is None)
+
+    async def _complete_once(self, prepared: _Prepared, deadline: float) -> ChatResult:
+        async with self._http.send(prepared.http, deadline=deadline) as answer:
+            await self._require_success(answer)
+            payload = parse_json(await answer.read())
+        return self._wire.decode(payload, route=prepared.route, options=self._spec.options)
+
+    async def _open_stream(self, prepared: _Prepared, deadline: float) -> tuple[AsyncExitStack, ChunkStream]:
+        """The stream with its first chunk read, and the stack that closes its connection."""
+        framing = self._wire.framing(self._spec.options)
+        assert framing is not None
+        async with AsyncExitStack() as stack:
+            answer = await stack.enter_async_context(self._http.send(prepared.http, deadline=deadline))
+            await self._require_success(answer)
+            decoder = self._wire.stream_decoder(route=prepared.route, options=self._spec.options)
+            chunks = ChunkStream(answer, parser_for(framing), decoder, self._guarded)
+            await chunks.wait_for_first()
+            return stack.pop_all(), chunks
+
+    # Look-ups
+
+    @property
+    def _models_path(self) -> str | None:
+        return self._provider.models_path or self._wire.models_path(self._spec.options)
+
+    async def _check(self) -> str:
+        call = self._provider.check
+        path = call.path or self._wire.check_path(self._spec.options) or self._models_path
+        if path is None:
+            return await self._look_up("", _read_any_answer, accepts_refusal=True)
+        if path != self._models_path:
+            return await self._look_up(path, _read_any_answer)
+        names = await self._look_up(path, self._read_models)
+        if call.lists_models and not {self.model, f"{self.model}:latest"} & set(names):
+            raise ModelNotFound(
+                f"{self._provider.label} does not have the model {self.model!r}. "
+                f"It has: {', '.join(names[:20]) or 'none'}."
+            )
+        return f"The service answers and lists {len(names)} models."
+
+    async def _look_up(
+        self,
+        path: str,
+        read: Callable[[HTTPAnswer], Awaitable[T]],
+        *,
+        accepts_refusal: bool = False,
+    ) -> T:
+        """What `read` makes of the answer to a GET. `accepts_refusal`: of a 3xx or 4xx answer as well."""
+        call = self._http_call("GET", path, {})
+        deadline = _deadline(min(self._spec.timeout_s, LOOK_UP_TIMEOUT_S))
+
+        async def attempt() -> T:
+            async with self._http.send(call, deadline=deadline) as answer:
+                if not (accepts_refusal and answer.status < 500):
+                    await self._require_success(answer)
+                return await read(answer)
+
+        return await self._with_retries(attempt, deadline, _LOOK_UP_RETRIES)
+
+    async def _read_models(self, answer: HTTPAnswer) -> tuple[str, ...]:
+        return self._wire.decode_models(parse_json(await answer.read()), options=self._spec.options)
+
+    # Answers and errors
+
+    async def _require_success(self, answer: HTTPAnswer) -> None:
+        if 200 <= answer.status < 300:
+            return
+        body = await answer.read_start(_MAX_ERROR_BYTES)
+        raise error_from_answer(
+            status=answer.status,
+            error=self._wire_error(answer, body),
+            retry_after_s=parse_retry_after(answer.headers.get("Retry-After")),
+            provider=self._provider.label,
+        )
+
+    def _wire_error(self, answer: HTTPAnswer, body: bytes) -> WireError | None:
+        if 300 <= answer.status < 400:
+            return WireError(f"it redirects to {answer.headers.get('Location', 'nowhere')}.")
+        with suppress(BadAnswer):
+            if said := self._wire.decode_error(parse_json(body), options=self._spec.options):
+                return said
+        text = " ".join(body.decode("utf-8", "replace").split())
+        return WireError(text[:_SHOWN]) if text else None
+
+    async def _with_retries(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        deadline: float,
+        policy: RetryPolicy | None = None,
+    ) -> T:
+        async def guarded_attempt() -> T:
+            with self._guarded():
+                return await attempt()
+
+        return await call_with_retries(guarded_attempt, policy or self._retries, deadline=deadline)
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Lets only BackendErrors out, and no key in them, even if the service repeats it to us."""
+        try:
+            yield
+        except BackendError as error:
+            _mask(error, self._spec.api_key)
+            raise
+        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            logger.exception("The answer of %s could not be read.", self._provider.label)
+            raise BadAnswer(f"The answer of {self._provider.label} could not be read.") from error
+
+
+def _base_url(endpoint_url: str, provider: Provider) -> str:
+    """Without a /v1 at its end where the provider's own paths begin with it: not all do (vLLM's /health)."""
+    base = endpoint_url.rstrip("/")
+    return base.removesuffix("/v1") if (provider.chat_path or "").startswith("/v1/") else base
+
+
+def join_url(endpoint_url: str, path: str) -> str:
+    """The endpoint with the path below it. An endpoint that already ends in /v1 does not get it twice."""
+    base = endpoint_url.rstrip("/")
+    if not path:
+        return base
+    path = "/" + path.lstrip("/")
+    if base.endswith("/v1") and path.startswith("/v1/"):
+        base = base.removesuffix("/v1")
+    return base + path
+
+
+def _auth_header(provider: Provider, key: Secret) -> tuple[tuple[str, str], ...]:
+    if not key:
+        return ()
+    if provider.auth == "bearer":
+        return (("authorization", f"Bearer {key.reveal()}"),)
+    return (("x-api-key", key.reveal()),)
+
+
+def _as_json(body: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RequestError(f"The request cannot be written as JSON: {error}.") from error
+
+
+async def _read_any_answer(answer: HTTPAnswer) -> str:
+    await answer.read()
+    return f"The service answers with status {answer.status}."
+
+
+def _deadline(timeout_s: float) -> float:
+    return asyncio.get_running_loop().time() + timeout_s
+
+
+def _mask(error: BackendError, key: Secret) -> None:
+    if not key:
+        return
+    error.message = _without_key(error.message, key)
+    error.args = (error.message,)
+    for name, value in error.details.items():
+        if isinstance(value, str):
+            error.details[name] = _without_key(value, key)
+
+
+def _without_key(text: str, key: Secret) -> str:
+    """Without the beginning of the key, too: what repeats it may have been cut within it."""
+    value = key.reveal()
+    for length in range(len(value), min(len(value), _SHORTEST_PART) - 1, -1):
+        text = text.replace(value[:length], MASK)
+    return text

@@ -1,0 +1,144 @@
+"""How a stream's bytes fall into events: server-sent events, and JSON lines.
+
+Pure byte parsers, one for each stream. The events do not depend on how the bytes were cut into chunks; an
+error is raised after the events that came before it. SSE as in
+https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream, but
+invalid UTF-8 is an error here instead of being replaced. `id` and `retry` are for reconnecting, which no
+model's stream can do: they are read over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from .errors import BadAnswer
+from .wire import Framing
+
+DEFAULT_MAX_BYTES = 4 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`event` is the SSE event's name; "" where it has none, and always in NDJSON."""
+
+    event: str
+    data: str
+
+
+class EventParser(Protocol):
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        """The events that `chunk` completes; read them all before the next call. Raises BadAnswer."""
+        ...
+
+    def close(self) -> Iterator[Event]:
+        """The event that the end of the input completes, if any. Raises BadAnswer."""
+        ...
+
+
+def parser_for(framing: Framing) -> EventParser:
+    return SSEParser() if framing == "sse" else NDJSONParser()
+
+
+class SSEParser:
+    """Lines end with CR, LF or CRLF; an event that no blank line ended is dropped at the end of input."""
+
+    def __init__(
+        self, *, max_line_bytes: int = DEFAULT_MAX_BYTES, max_event_bytes: int = DEFAULT_MAX_BYTES
+    ) -> None:
+        self._lines = _Lines(max_line_bytes)
+        self._max_event_bytes = max_event_bytes
+        self._after_cr = False
+        self._event = b""
+        self._data = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")  # the second half of a CRLF
+            self._after_cr = False
+        if chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            pieces = chunk.splitlines()  # of bytes: splits at CR, LF and CRLF only
+            rest = b"" if chunk.endswith((b"\r", b"\n")) else pieces.pop()
+            yield from self._events(self._lines.complete(pieces, rest))
+
+    def close(self) -> Iterator[Event]:
+        return iter(())
+
+    def _events(self, lines: Iterator[bytes]) -> Iterator[Event]:
+        for line in lines:
+            if line:
+                self._read_field(line)
+                continue
+            if self._data:
+                yield Event(_decode(self._event), _decode(self._data[:-1]))
+                self._data.clear()
+            self._event = b""
+
+    def _read_field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data += value
+            self._data += b"\n"
+            if len(self._data) - 1 > self._max_event_bytes:
+                raise BadAnswer(f"An event of the stream is longer than {self._max_event_bytes} bytes.")
+        elif name == b"event":
+            self._event = value
+
+
+class NDJSONParser:
+    """A JSON text on each line, ended by LF or CRLF; the last needs no end. Blank lines are skipped."""
+
+    def __init__(self, *, max_line_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._lines = _Lines(max_line_bytes)
+
+    def feed(self, chunk: bytes) -> Iterator[Event]:
+        *pieces, rest = chunk.split(b"\n")  # not at CR, which is white space in JSON
+        return self._events(self._lines.complete(pieces, rest))
+
+    def close(self) -> Iterator[Event]:
+        return self._events(self._lines.complete([b""], b""))
+
+    def _events(self, lines: Iterator[bytes]) -> Iterator[Event]:
+        for line in lines:
+            if text := line.strip():
+                yield Event("", _decode(text))
+
+
+class _Lines:
+    """Puts lines together that were cut by the ends of chunks, and drops a byte order mark."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._pending = bytearray()
+        self._at_start = True
+
+    def complete(self, pieces: list[bytes], rest: bytes) -> Iterator[bytes]:
+        """The whole lines: what is pending begins the first of `pieces`; then `rest` is pending."""
+        for piece in pieces:
+            self._check_size(piece)
+            line = bytes(self._pending + piece) if self._pending else piece
+            self._pending.clear()
+            yield self._without_mark(line) if self._at_start else line
+        self._check_size(rest)
+        self._pending += rest
+
+    def _check_size(self, piece: bytes) -> None:
+        if len(self._pending) + len(piece) > self._max_bytes:
+            raise BadAnswer(f"A line of the stream is longer than {self._max_bytes} bytes.")
+
+    def _without_mark(self, line: bytes) -> bytes:
+        self._at_start = False
+        return line.removeprefix(_BOM)
+
+
+def _decode(data: bytes | bytearray) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise BadAnswer(
+            f"The stream is not UTF-8: {error.reason} at byte {error.start} of an event."
+        ) from error

@@ -1,0 +1,82 @@
+"""What the backends that answer in this process have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+from .base import CheckReport
+from .catalog import Provider
+from .errors import BackendTimeout, BackendUnavailable
+from .requests import prepare_request
+from .spec import BackendSpec
+from .types import ChatChunk, ChatRequest, ChatResult, ChunkCollector
+
+
+class InProcessBackend(ABC):
+    """Implements the part of ChatBackend that follows from `stream`.
+
+    A subclass begins its `stream` with `prepare`.
+    """
+
+    def __init__(self, spec: BackendSpec, provider: Provider) -> None:
+        self.name = provider.id
+        self.model = spec.model or provider.default_model or provider.id
+        self.features = provider.features
+        self.sampling_parameters = provider.sampling_parameters
+        self._spec = spec
+        self._provider = provider
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r}, model={self.model!r})"
+
+    @abstractmethod
+    def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[ChatChunk]]: ...
+
+    @abstractmethod
+    async def check(self) -> CheckReport: ...
+
+    @abstractmethod
+    async def list_models(self) -> tuple[str, ...]: ...
+
+    async def complete(self, request: ChatRequest) -> ChatResult:
+        collector = ChunkCollector()
+        async with self.stream(request) as chunks:
+            async for chunk in chunks:
+                collector.add(chunk)
+        return collector.result()
+
+    async def generate(self, prompt: str) -> str:
+        return (await self.complete(ChatRequest(prompt=prompt))).text
+
+    async def aclose(self) -> None:
+        self._is_closed = True
+
+    def prepare(self, request: ChatRequest) -> ChatRequest:
+        """Raises UnsupportedFeature, RequestError, or BackendUnavailable if the backend has been closed."""
+        if self._is_closed:
+            raise BackendUnavailable("This backend has been closed.", retryable=False)
+        return prepare_request(request, self._spec, self._provider)
+
+
+class Deadline:
+    """The end of the time that one call has. Belongs to the running event loop."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        self._at = asyncio.get_running_loop().time() + timeout_s
+
+    @contextlib.asynccontextmanager
+    async def limit(self, doing: str, *, processed: bool = True) -> AsyncIterator[None]:
+        """Raises BackendTimeout. `processed`: whether the request may have been worked on by then."""
+        try:
+            async with asyncio.timeout_at(self._at):
+                yield
+        except TimeoutError as error:
+            raise BackendTimeout(
+                f"{doing} took more than {self._timeout_s:g} s.", processed=processed
+            ) from error

@@ -1,0 +1,56 @@
+"""The GGUF file that a model is loaded from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import ConfigurationError, ModelNotFound
+
+_MAGIC = b"GGUF"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a loaded model depends on. Two equal ones share a model; a changed file makes another one.
+
+    context_size: tokens. threads: None for llama.cpp's own choice.
+    """
+
+    path: Path
+    size: int
+    mtime_ns: int
+    context_size: int
+    threads: int | None
+
+
+def make_recipe(path: Path, *, context_size: int, threads: int | None) -> Recipe:
+    """For the file as it is now. Raises ModelNotFound if there is none."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _not_found(path, error) from error
+    return Recipe(path, found.st_size, found.st_mtime_ns, context_size, threads)
+
+
+def require_gguf(path: Path) -> int:
+    """The file's size in bytes. Raises ModelNotFound, or ConfigurationError if it is no GGUF file."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+            size = file.seek(0, 2)
+    except OSError as error:
+        raise _not_found(path, error) from error
+    if magic != _MAGIC:
+        raise ConfigurationError(
+            f"{path} is not a GGUF file: it begins with {magic!r} instead of {_MAGIC!r}. "
+            "Choose a model in GGUF format, or download the file again."
+        )
+    return size
+
+
+def _not_found(path: Path, error: OSError) -> ModelNotFound:
+    return ModelNotFound(
+        f"The model file {path} cannot be read ({error.strerror or error}). "
+        "Put a GGUF file there, or change the model path."
+    )

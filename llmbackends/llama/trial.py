@@ -1,0 +1,72 @@
+"""Loading a model in a process of its own first, to see whether it loads at all."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import BackendTimeout, BackendUnavailable, ConfigurationError
+from . import server
+from .model_file import Recipe, require_gguf
+
+TIMEOUT_S = 600.0
+
+_REASONS = (
+    re.compile(r"error loading model: (.+)"),
+    re.compile(r"(GGML_ASSERT\(.+)"),
+    re.compile(r"\bE (.+)"),
+    re.compile(r"(\S.*)"),
+)
+
+
+def require_loadable(recipe: Recipe) -> None:
+    """Blocks for about as long as loading takes.
+
+    Raises ModelNotFound, or ConfigurationError with llama.cpp's own reason.
+    """
+    require_gguf(recipe.path)
+    command = [
+        *(sys.executable, "-P", str(Path(server.__file__)), str(recipe.path)),
+        *(str(recipe.context_size), str(recipe.threads or 0)),
+    ]
+    try:
+        done = _run(command)
+    except subprocess.TimeoutExpired as error:
+        raise BackendTimeout(f"Loading {recipe.path} took more than {TIMEOUT_S:.0f} s.") from error
+    except OSError as error:
+        raise BackendUnavailable(f"No process could be started to try {recipe.path}: {error}.") from error
+    if done.returncode != 0:
+        raise _cannot_load(recipe.path, done.returncode, done.stderr.decode("utf-8", "replace"))
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    with tempfile.TemporaryDirectory(prefix="llama-") as directory:  # which an aborted process would leave
+        return subprocess.run(  # noqa: S603 no shell, and the path is one argument
+            command,
+            env={**os.environ, "TMPDIR": directory, "GGML_NO_BACKTRACE": "1"},  # or it starts a debugger
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+
+
+def _cannot_load(path: Path, status: int, said: str) -> ConfigurationError:
+    if status == -signal.SIGKILL:
+        reason = "its process was killed, most likely because the memory is too small for it"
+        advice = "Choose a smaller model or a smaller context."
+    else:
+        reason = _reason(said) or f"its process ended with status {status}"
+        advice = "Download the file again, or choose another model."
+    return ConfigurationError(
+        f"llama.cpp cannot load {path}: {reason}. {advice}", details={"log": said[-2000:]}
+    )
+
+
+def _reason(said: str) -> str:
+    matches = (pattern.search(said) for pattern in _REASONS)
+    return next((match.group(1).strip(" .") for match in matches if match), "")

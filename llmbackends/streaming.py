@@ -1,0 +1,113 @@
+"""The chunks of one streamed answer, as they come in."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Self
+
+from .errors import BackendError, StreamCut
+from .framing import EventParser
+from .http import HTTPAnswer
+from .types import ChatChunk, ChatResult, ToolCallDelta
+from .wire import StreamDecoder
+
+
+class ChunkStream(AsyncIterator[ChatChunk]):
+    """Reads no more of the answer than it is asked for. `guard` surrounds all work on the answer.
+
+    Chunks that arrived before an error come out before it.
+    """
+
+    def __init__(
+        self,
+        answer: HTTPAnswer,
+        parser: EventParser,
+        decoder: StreamDecoder,
+        guard: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._answer = answer
+        self._parser = parser
+        self._decoder = decoder
+        self._guard = guard
+        self._pending: deque[ChatChunk] = deque()
+        self._has_ended = False
+        self._has_reason = False
+        self._error: BackendError | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ChatChunk:
+        while not self._pending:
+            if self._error is not None:
+                raise self._error
+            if self._has_ended:
+                raise StopAsyncIteration
+            await self._read_more()
+        return self._pending.popleft()
+
+    async def wait_for_first(self) -> None:
+        """Returns once a chunk is there; raises the error that came instead."""
+        async for chunk in self:
+            self._pending.appendleft(chunk)
+            return
+
+    async def finish(self) -> None:
+        """Lets the service end the connection in good order if the stream was read to its end marker."""
+        if self._has_ended and not self._pending and self._error is None:
+            await self._answer.finish()
+
+    async def _read_more(self) -> None:
+        try:
+            with self._guard():
+                piece = await self._answer.read_piece()
+                for chunk in self._decoded(piece) if piece else self._last_decoded():
+                    self._pending.append(chunk)
+                    self._has_reason = chunk.finish_reason is not None
+                if self._has_ended and not self._has_reason:
+                    raise StreamCut("The stream ended without saying why.")
+        except BackendError as error:
+            self._error = error
+
+    def _decoded(self, piece: bytes) -> Iterator[ChatChunk]:
+        for event in self._parser.feed(piece):
+            yield from self._decoder.feed(event.event, event.data)
+            if self._decoder.ended:
+                self._has_ended = True
+                return
+
+    def _last_decoded(self) -> Iterator[ChatChunk]:
+        for event in self._parser.close():
+            yield from self._decoder.feed(event.event, event.data)
+        if not self._decoder.ended:
+            yield from self._decoder.close()
+        self._has_ended = True
+
+
+def as_chunk(result: ChatResult) -> ChatChunk:
+    """The whole of a plain answer as the one chunk of a stream."""
+    return ChatChunk(
+        text=result.text,
+        tool_calls=tuple(
+            ToolCallDelta(index, call.id, call.name, call.arguments)
+            for index, call in enumerate(result.tool_calls)
+        ),
+        finish_reason=result.finish_reason,
+        usage=result.usage,
+        reasoning=result.reasoning,
+    )
+
+
+class SingleChunk(AsyncIterator[ChatChunk]):
+    """The stream of a service that does not stream."""
+
+    def __init__(self, result: ChatResult) -> None:
+        self._chunk: ChatChunk | None = as_chunk(result)
+
+    async def __anext__(self) -> ChatChunk:
+        if self._chunk is None:
+            raise StopAsyncIteration
+        chunk, self._chunk = self._chunk, None
+        return chunk
