@@ -1,0 +1,53 @@
+"""Is the backend there? Asked before a job is begun, not more often than needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from llmbackends.base import ChatBackend, CheckReport
+
+from .sharing import share
+
+if TYPE_CHECKING:
+    from .active import ActiveBackend
+
+
+@dataclass(eq=False)
+class HealthRecord:
+    """What is known of one backend; used on its event loop alone."""
+
+    healthy_at: float | None = None
+    check: asyncio.Task[CheckReport] | None = None
+
+
+async def ensure_healthy(lease: ActiveBackend) -> None:
+    """Returns if a check succeeded within settings.LLM_HEALTH_CHECK_TTL_S, else makes one.
+
+    Raises the BackendError of a check that fails. Callers at the same time share one check, which goes on
+    when one of them is cancelled.
+    """
+    record = lease.health
+    if _is_fresh(record):
+        return
+    if record.check is None:
+        record.check = asyncio.create_task(_checked(lease.backend, record))
+    await share(record.check)
+
+
+def _is_fresh(record: HealthRecord) -> bool:
+    age_s = float("inf") if record.healthy_at is None else time.monotonic() - record.healthy_at
+    return age_s < float(settings.LLM_HEALTH_CHECK_TTL_S)
+
+
+async def _checked(backend: ChatBackend, record: HealthRecord) -> CheckReport:
+    try:
+        report = await backend.check()
+        record.healthy_at = time.monotonic()
+        return report
+    finally:
+        record.check = None

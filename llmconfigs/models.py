@@ -1,0 +1,98 @@
+"""The administrator's list of language models, at most one of them active."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from llmbackends.errors import UnknownProvider
+from llmbackends.registry import get_provider
+from llmbackends.spec import BackendSpec
+
+from . import policy
+from .fields import SealedSecretField
+
+
+class LLMConfigQuerySet(models.QuerySet["LLMConfig"]):
+    def active(self) -> LLMConfigQuerySet:
+        return self.filter(is_active=True)
+
+
+class LLMConfig(models.Model):
+    """`parameters`: sampling parameters, `options`: the provider's own settings; each valid by its schema.
+
+    `model_name`, `endpoint_url`: "" is the provider's default. `version` counts the saves: a backend that was
+    built from another version is out of date. `is_active` is changed by activation.py alone.
+    """
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    provider = models.CharField(_("provider"), max_length=50)
+    model_name = models.CharField(_("model"), max_length=255, blank=True)
+    endpoint_url = models.CharField(_("endpoint URL"), max_length=500, blank=True)
+    api_key = SealedSecretField(_("API key"), blank=True)
+    is_active = models.BooleanField(_("active"), default=False, editable=False)
+    parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    options = models.JSONField(_("provider options"), default=dict, blank=True)
+    timeout_seconds = models.PositiveIntegerField(
+        _("time-out in seconds"), default=120, validators=[MinValueValidator(10), MaxValueValidator(600)]
+    )
+    max_retries = models.PositiveIntegerField(_("retries"), default=2, validators=[MaxValueValidator(10)])
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects: ClassVar[Any] = LLMConfigQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("LLM configuration")
+        verbose_name_plural = _("LLM configurations")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_active"],
+                condition=models.Q(is_active=True),
+                name="llmconfig_at_most_one_active",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises RemoteNotAllowed, so that no code can store what the policy forbids, validated or not.
+
+        The rest of the validation is for those who call `full_clean()`, as forms do. `QuerySet.update()` and
+        loaddata pass by this; activating and building ask the policy again. Counts `version` up in the
+        database, so that of two saves at once each counts.
+        """
+        self._ensure_allowed()
+        if self._state.adding or self.pk is None:
+            super().save(*args, **kwargs)
+            return
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "version", "updated_at"}
+        version, self.version = self.version, F("version") + 1
+        try:
+            super().save(*args, **(kwargs | {"force_update": True}))
+        except BaseException:
+            self.version = version
+            raise
+        self.refresh_from_db(fields=["version"])
+
+    def _ensure_allowed(self) -> None:
+        from .specs import endpoint_of  # which needs the model
+
+        try:
+            provider = get_provider(self.provider)
+        except UnknownProvider:  # sends nothing anywhere, and the row can still be renamed
+            return
+        policy.ensure_allowed(BackendSpec(provider.id, "", endpoint_of(provider, self.endpoint_url)))
+
+    def clean(self) -> None:
+        from .validation import validate  # which needs the model
+
+        validate(self)

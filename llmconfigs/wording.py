@@ -1,0 +1,42 @@
+"""Problems and errors in the language of who reads them. In logs and commands they stay English."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext, gettext_lazy
+
+from llmbackends.errors import BackendError
+from llmbackends.texts import Problem
+
+from .errors import LLMConfigsError
+
+_BY_ERROR_TYPE = {
+    "configuration": gettext_lazy("The configuration cannot work as it is."),
+    "unknown_provider": gettext_lazy("The provider is not installed."),
+    "remote_not_allowed": gettext_lazy("The provider is remote, which this installation forbids."),
+    "invalid_request": gettext_lazy("The request cannot work with this service."),
+    "unsupported_feature": gettext_lazy("The service lacks something that the request needs."),
+    "context_length_exceeded": gettext_lazy("The prompt is longer than the model takes."),
+    "authentication": gettext_lazy("The service refuses the API key."),
+    "model_not_found": gettext_lazy("The service does not have the model."),
+    "unavailable": gettext_lazy("The service cannot be reached or is not ready."),
+    "rate_limited": gettext_lazy("The service has been asked too often."),
+    "timeout": gettext_lazy("The service did not answer in time."),
+    "backend_failed": gettext_lazy("The service reports an error."),
+    "connection_lost": gettext_lazy("The connection to the service broke."),
+    "bad_answer": gettext_lazy("The answer of the service is not what its API promises."),
+    "stream_cut": gettext_lazy("The answer of the service broke off."),
+}
+_OTHERWISE = gettext_lazy("The service failed.")
+
+
+def translate(problem: Problem) -> str:
+    return gettext(problem.template) % problem.values
+
+
+def explain(error: BackendError | LLMConfigsError) -> str:
+    """Sentences for the admin; a detail from elsewhere, such as a service's answer, follows as it is."""
+    if isinstance(error, LLMConfigsError):
+        return translate(error.problem)
+    if problems := [each for each in error.details.get("problems", ()) if isinstance(each, Problem)]:
+        return " ".join(map(translate, problems))
+    return f"{_BY_ERROR_TYPE.get(error.error_type, _OTHERWISE)} {error.message}"

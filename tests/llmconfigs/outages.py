@@ -1,0 +1,34 @@
+"""A database that is really out of reach: connections to it fail, as after a crash of the server."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+
+from django.db import connection
+
+
+@contextlib.contextmanager
+def database_out_of_reach() -> Iterator[None]:
+    """Every new connection goes to where no server listens and no file can be; the open ones are closed."""
+    settings = connection.settings_dict
+    kept = {name: settings[name] for name in ("NAME", "HOST", "OPTIONS")}
+    with tempfile.TemporaryDirectory() as empty:
+        _reconnect_to(NAME=f"{empty}/missing/database", HOST=empty, OPTIONS=_impatient(kept["OPTIONS"]))
+        try:
+            yield
+        finally:
+            _reconnect_to(**kept)
+
+
+def _reconnect_to(**settings: object) -> None:
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()
+    connection.settings_dict.update(settings)
+
+
+def _impatient(options: dict[str, object]) -> dict[str, object]:
+    pool = {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.2}} if "pool" in options else {}
+    return options | pool

@@ -1,0 +1,52 @@
+"""The admin's pages as a test reads them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+CHANGELIST = "admin:llmconfigs_llmconfig_changelist"
+ADD = "admin:llmconfigs_llmconfig_add"
+CHANGE = "admin:llmconfigs_llmconfig_change"
+DELETE = "admin:llmconfigs_llmconfig_delete"
+
+
+def url(page: str, *arguments: Any) -> str:
+    return reverse(page, args=arguments)
+
+
+def form_data(**values: Any) -> dict[str, Any]:
+    """What a browser sends for the form, with JSON where the form takes it."""
+    data = {
+        "name": "example",
+        "provider": "dummy",
+        "model_name": "",
+        "endpoint_url": "",
+        "api_key": "",
+        "parameters": {},
+        "options": {},
+        "timeout_seconds": 120,
+        "max_retries": 2,
+    } | values
+    return {name: json.dumps(value) if isinstance(value, dict) else value for name, value in data.items()}
+
+
+def run_action(
+    client: Client, action: str, *configs: Any, headers: dict[str, str] | None = None, **more: Any
+) -> HttpResponse:
+    data = {"action": action, "_selected_action": [config.pk for config in configs]} | more
+    return client.post(url(CHANGELIST), data, follow=True, headers=headers)  # type: ignore[return-value]
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+def errors(response: Any) -> dict[str, list[str]]:
+    """The form's errors by field; the page was answered without saving."""
+    assert response.status_code == 200
+    return dict(response.context["adminform"].form.errors)
