@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apikeys import issuing
+from apikeys.authentication import authenticate
+from apikeys.models import ApiKey
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*arguments: str) -> str:
+    output = io.StringIO()
+    call_command("apikey", *arguments, stdout=output, stderr=io.StringIO())
+    return output.getvalue()
+
+
+def test_create_prints_a_key_that_lets_in_and_nothing_else() -> None:
+    secret = run("create", "CI robot").strip()
+
+    key = authenticate({"x-api-key": secret})
+    assert key.name == "CI robot"
+    assert key.scopes == ["generate", "read"]
+    assert key.expires_at is None
+
+
+def test_create_takes_scopes_and_an_expiry() -> None:
+    run("create", "desk", "--scope", "manage", "--scope", "read", "--expires-in-days", "30")
+
+    key = ApiKey.objects.get()
+    assert key.scopes == ["manage", "read"]
+    assert timedelta(days=29, hours=23) < key.expires_at - timezone.now() <= timedelta(days=30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["create", " "], "name: "),
+        (["create", "x" * 101], "name: "),
+        (["create", "robot", "--expires-in-days", "0"], "expires_at: "),
+        (["create", "robot", "--expires-in-days", "-1"], "expires_at: "),
+        (["create", "robot", "--expires-in-days", "9999999999"], "too far away"),
+        (["create", "robot", "--scope", "fly"], "invalid choice"),
+        (["revoke", "co_0000000000"], "`apikey list`"),
+        ([], "arguments are required"),
+    ],
+)
+def test_wrong_arguments_are_explained(arguments: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        run(*arguments)
+
+    assert not ApiKey.objects.exists()
+
+
+def test_list_shows_every_key_and_its_state_but_no_secret() -> None:
+    usable = issuing.issue(name="robot", scopes=["generate"])
+    revoked = issuing.issue(name="old", scopes=["read"])
+    issuing.revoke(revoked.key)
+    expired = issuing.issue(name="past", scopes=["read"])
+    ApiKey.objects.filter(pk=expired.key.pk).update(expires_at=timezone.now())
+
+    lines = {line.split()[0]: line for line in run("list").splitlines()}
+
+    assert "usable" in lines[usable.key.prefix]
+    assert "revoked" in lines[revoked.key.prefix]
+    assert "expired" in lines[expired.key.prefix]
+    assert usable.secret.reveal() not in run("list")
+
+
+def test_revoke_takes_the_key_back_and_says_so() -> None:
+    key = issuing.issue(name="robot", scopes=["read"]).key
+
+    first, second = run("revoke", key.prefix), run("revoke", key.prefix)
+
+    assert "is revoked" in first
+    assert "was revoked before" in second
+    assert ApiKey.objects.get().is_revoked
