@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from . import submission
+from .errors import JobFinished
+from .models import GenerationJob
+
+# Generic only in the type stubs.
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[GenerationJob]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+@admin.register(GenerationJob)
+class GenerationJobAdmin(_ModelAdmin):
+    """Machine rows: to be read, searched and cancelled, not to be written."""
+
+    list_display = (
+        "id",
+        "status",
+        "key",
+        "priority",
+        "config_name",
+        "provider",
+        "model_name",
+        "attempt",
+        "duration_s",
+        "error_code",
+        "created_at",
+    )
+    list_filter = ("status", "provider", "config_name", "error_code", "priority", "created_at")
+    list_select_related = ("key",)
+    readonly_fields = ("request_json",)
+    search_fields = ("=id", "key__name", "key__prefix", "config_name", "model_name", "=idempotency_key")
+    search_help_text = _("Id, API key, configuration, model or idempotency key")
+    show_full_result_count = False
+    actions = ("cancel",)
+    fieldsets = (
+        (None, {"fields": ("id", "status", "key", "generator", "priority", "created_at")}),
+        (
+            _("Request and answer"),
+            {"fields": ("request_json", "metadata", "text", "tool_calls", "finish_reason", "warnings")},
+        ),
+        (
+            _("Who answered"),
+            {
+                "fields": (
+                    "config",
+                    "config_name",
+                    "provider",
+                    "model_name",
+                    "prompt_tokens",
+                    "completion_tokens",
+                )
+            },
+        ),
+        (
+            _("Timing"),
+            {
+                "fields": (
+                    "started_at",
+                    "finished_at",
+                    "first_chunk_s",
+                    "duration_s",
+                    "run_after",
+                    "deadline_at",
+                )
+            },
+        ),
+        (
+            _("Attempts"),
+            {"fields": ("attempt", "postponements", "lost_leases", "lease_owner", "lease_expires_at")},
+        ),
+        (
+            _("Failure"),
+            {"fields": ("error_code", "error_message", "failure_detail", "cancel_requested_at")},
+        ),
+        (_("Idempotency"), {"fields": ("idempotency_key", "request_digest"), "classes": ("collapse",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GenerationJob]:
+        """The list shows neither requests nor texts, which may be long."""
+        jobs = super().get_queryset(request)
+        page = request.resolver_match
+        if page is not None and (page.url_name or "").endswith("_changelist"):
+            return jobs.defer("request", "text", "tool_calls", "metadata", "warnings", "failure_detail")
+        return jobs
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("generation.change_generationjob")
+
+    @admin.display(description=_("request"))
+    def request_json(self, job: GenerationJob) -> str:
+        return format_html(
+            "<pre>{}</pre>", json.dumps(job.request, ensure_ascii=False, indent=2)[:_SHOWN_CHARACTERS]
+        )
+
+    @admin.action(description=_("Cancel the selected jobs"), permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
+        cancelled = sum(_cancel(job) for job in queryset)
+        finished = len(queryset) - cancelled
+        if cancelled:
+            text = ngettext("%d job is being cancelled.", "%d jobs are being cancelled.", cancelled)
+            self.message_user(request, text % cancelled, messages.SUCCESS)
+        if finished:
+            text = ngettext("%d job had already ended.", "%d jobs had already ended.", finished)
+            self.message_user(request, text % finished, messages.WARNING)
+
+
+_SHOWN_CHARACTERS = 100_000
+"""A request may hold images of many megabytes."""
+
+
+def _cancel(job: GenerationJob) -> bool:
+    try:
+        submission.cancel(job)
+    except JobFinished:
+        return False
+    return True

@@ -1,0 +1,216 @@
+"""Who works on which job, settled in the database by conditional updates.
+
+A claim is a row in progress with a lease: an owner, an attempt number and an end, by the database's clock.
+Everything a worker writes is conditional on its claim being the current one, so a worker that was thought
+dead and comes back late changes nothing. Leases that ran out are taken back by lapses.py.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Case, F, Q, TextField, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Now
+
+from llmbackends.types import JsonObject
+from llmconfigs.models import LLMConfig
+
+from .models import GenerationJob, GenerationJobQuerySet, JobStatus
+from .outcomes import Outcome, Postponement, Trace
+from .requests import storable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on a job. `remaining_s`: until the job's deadline, from the moment of the claim;
+    `last_failure`: why the attempt before was postponed, for staff."""
+
+    job_id: uuid.UUID
+    owner: str
+    attempt: int
+    request: JsonObject = field(repr=False, compare=False)
+    postponements: int
+    remaining_s: float
+    last_failure: str = field(default="", repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What happened to claims meanwhile: taken away, or asked to be cancelled."""
+
+    lost: frozenset[Claim]
+    cancelled: frozenset[Claim]
+
+
+def claim_next(owner: str) -> Claim | None:
+    """The most urgent job that is due, now in progress under `owner`; None if nothing is due."""
+    while True:
+        with _row_lock():
+            job = _due().annotate(now=Now()).first()
+            if job is None:
+                return None
+            if _take(job, owner):
+                return _claim(job, owner)
+        # SQLite has no row locks: another worker was quicker, so look again.
+
+
+def extend(claims: Iterable[Claim]) -> None:
+    """Renews the leases of all claims that are still current."""
+    _current(claims).update(lease_expires_at=_after(settings.GENERATION_LEASE_S))
+
+
+def signals(claims: Sequence[Claim]) -> Signals:
+    rows = _current(claims).values_list("pk", "attempt", "cancel_requested_at")
+    asked_at = {(job_id, attempt): requested_at for job_id, attempt, requested_at in rows}
+    return Signals(
+        lost=frozenset(claim for claim in claims if (claim.job_id, claim.attempt) not in asked_at),
+        cancelled=frozenset(claim for claim in claims if asked_at.get((claim.job_id, claim.attempt))),
+    )
+
+
+def save_progress(texts: Mapping[Claim, str]) -> None:
+    """The text so far of each claim's job, for whoever watches it."""
+    whens = [
+        When(pk=claim.job_id, attempt=claim.attempt, then=Value(storable(text), TextField()))
+        for claim, text in texts.items()
+    ]
+    _current(texts).update(text=Case(*whens, default=F("text")))
+
+
+def finish(claim: Claim, outcome: Outcome) -> bool:
+    """Stores the result. False: the claim is no longer the current one, and nothing was stored."""
+    if _current([claim]).update(finished_at=Now(), lease_expires_at=None, **_result(outcome)):
+        return True
+    # A commit whose confirmation was lost is tried again, and must not be taken for a stranger's.
+    if _owned(claim).filter(status=outcome.status).exists():
+        return True
+    log.warning(
+        "late_result_refused", job_id=str(claim.job_id), attempt=claim.attempt, status=outcome.status.value
+    )
+    return False
+
+
+def give_back(claim: Claim, postponement: Postponement | None = None) -> bool:
+    """Back into the queue: at once (this process stops), or after the postponement's delay.
+
+    A job that was asked to be cancelled meanwhile is cancelled. False: the claim is not current any more.
+    """
+    fields: dict[str, Any] = {"run_after": None}
+    if postponement is not None:
+        fields = {"run_after": _after(postponement.delay_s), "postponements": F("postponements") + 1}
+        fields |= _traced(postponement.trace)
+    return bool(_current([claim]).update(**requeued(), **fields))
+
+
+def requeued() -> dict[str, Any]:
+    """The update that ends a claim without a result: queued again, or cancelled if that was asked."""
+    asked = Q(cancel_requested_at__isnull=False)
+    return {
+        "status": Case(When(asked, then=Value(JobStatus.CANCELLED)), default=Value(JobStatus.QUEUED)),
+        "finished_at": Case(When(asked, then=Now()), default=None),
+        "lease_expires_at": None,
+    }
+
+
+def _row_lock() -> contextlib.AbstractContextManager[Any]:
+    """What keeps the row of `_due` ours until it is taken: a transaction, where rows can be locked.
+
+    Elsewhere (SQLite) a transaction would make every look at an empty queue wait for the write lock.
+    """
+    locks = connection.features.has_select_for_update_skip_locked
+    return transaction.atomic() if locks else contextlib.nullcontext()
+
+
+def _due() -> GenerationJobQuerySet:
+    due = GenerationJob.objects.filter(
+        Q(run_after__isnull=True) | Q(run_after__lte=Now()), status=JobStatus.QUEUED, deadline_at__gt=Now()
+    ).order_by("priority", "pk")
+    if connection.features.has_select_for_update_skip_locked:
+        return due.select_for_update(skip_locked=True)
+    return due
+
+
+def _take(job: GenerationJob, owner: str) -> int:
+    return GenerationJob.objects.filter(pk=job.pk, status=JobStatus.QUEUED, attempt=job.attempt).update(
+        status=JobStatus.IN_PROGRESS,
+        attempt=job.attempt + 1,
+        lease_owner=owner,
+        lease_expires_at=_after(settings.GENERATION_LEASE_S),
+        started_at=Coalesce(F("started_at"), Now()),
+        text="",
+    )
+
+
+def _claim(job: Any, owner: str) -> Claim:
+    return Claim(
+        job_id=job.pk,
+        owner=owner,
+        attempt=job.attempt + 1,
+        request=job.request,
+        postponements=job.postponements,
+        remaining_s=(job.deadline_at - job.now).total_seconds(),
+        last_failure=job.failure_detail,
+    )
+
+
+def _after(delay_s: float) -> Combinable:
+    """That many seconds from now, by the clock that all workers share."""
+    return Now() + Value(timedelta(seconds=delay_s))
+
+
+def _owned(claim: Claim) -> GenerationJobQuerySet:
+    return GenerationJob.objects.filter(pk=claim.job_id, lease_owner=claim.owner, attempt=claim.attempt)
+
+
+def _current(claims: Iterable[Claim]) -> GenerationJobQuerySet:
+    """The rows whose claim is one of these. The condition is one OR of all, for one statement."""
+    conditions = Q(pk__in=[])
+    for claim in claims:
+        conditions |= Q(pk=claim.job_id, lease_owner=claim.owner, attempt=claim.attempt)
+    return GenerationJob.objects.filter(conditions, status=JobStatus.IN_PROGRESS)
+
+
+def _result(outcome: Outcome) -> dict[str, Any]:
+    usage, error = outcome.usage, outcome.error
+    return {
+        "status": outcome.status,
+        "text": storable(outcome.text),
+        "tool_calls": [
+            {name: storable(value) for name, value in call.items()} for call in outcome.tool_calls
+        ],
+        "finish_reason": outcome.finish_reason or "",
+        "prompt_tokens": usage and usage.prompt_tokens,
+        "completion_tokens": usage and usage.completion_tokens,
+        "error_code": error.code if error else "",
+        "error_message": error.message if error else "",
+        **_traced(outcome.trace),
+    }
+
+
+def _traced(trace: Trace) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "first_chunk_s": trace.first_chunk_s,
+        "duration_s": trace.duration_s,
+        "failure_detail": storable(trace.failure_detail),
+    }
+    if answered_by := trace.answered_by:
+        fields |= {
+            # A subquery: the row may have been deleted while it answered, and then this is null.
+            "config_id": answered_by.config_id
+            and LLMConfig.objects.filter(pk=answered_by.config_id).values("pk")[:1],
+            "config_name": answered_by.config_name,
+            "provider": answered_by.provider,
+            "model_name": answered_by.model,
+        }
+    return fields

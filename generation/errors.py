@@ -1,0 +1,53 @@
+"""What the domain refuses, one class for each decision of a door.
+
+    GenerationError
+    ├── InvalidRequest            the request cannot be accepted; `param` says which part of it
+    │   └── UnknownGenerator
+    ├── IdempotencyKeyReused      the key was used before, with another request
+    ├── JobNotFound               there is no such job, or it belongs to another key
+    └── JobFinished               the job's state does not allow it any more
+
+The messages are written for API clients: they name nothing of what is behind the API.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .models import GenerationJob
+
+
+class GenerationError(Exception):
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidRequest(GenerationError):
+    def __init__(self, message: str, *, param: str) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class UnknownGenerator(InvalidRequest):
+    def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
+        super().__init__(f"There is no generator {name!r}. Use {' or '.join(known)}.", param="generator")
+
+
+class IdempotencyKeyReused(GenerationError):
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was already used with another request. Use a new key for a new request."
+        )
+
+
+class JobNotFound(GenerationError):
+    def __init__(self) -> None:
+        super().__init__("There is no such generation.")
+
+
+class JobFinished(GenerationError):
+    def __init__(self, job: GenerationJob) -> None:
+        super().__init__(f"The generation is already {job.status}.")
+        self.job = job

@@ -1,0 +1,73 @@
+"""What a client is told when something goes wrong: a code and a neutral sentence, never the cause.
+
+The cause may name a provider, a model, an endpoint or what it answered; it goes to the log and to the
+job's `failure_detail`, which only staff see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from llmbackends import errors
+
+
+@dataclass(frozen=True, slots=True)
+class PublicError:
+    """One error as a client sees it. `type` is the class of errors that OpenAI's clients know."""
+
+    status: int
+    code: str
+    message: str
+    type: str
+    param: str | None = None
+    retry_after_s: float | None = None
+
+
+_REQUEST: Final = "invalid_request_error"
+_OURS: Final = "api_error"
+
+API_ERRORS: Final[dict[str, PublicError]] = {
+    error.code: error
+    for error in (
+        PublicError(422, "invalid_request", "The request is not valid.", _REQUEST),
+        PublicError(401, "invalid_api_key", "The API key is missing or not valid.", "authentication_error"),
+        PublicError(403, "permission_denied", "The API key does not allow this.", "permission_error"),
+        PublicError(404, "not_found", "There is nothing here.", "not_found_error"),
+        PublicError(409, "conflict", "The present state does not allow this.", "conflict_error"),
+        PublicError(413, "request_too_large", "The request is too large.", _REQUEST),
+        PublicError(429, "rate_limit_exceeded", "Too many requests. Try again later.", "rate_limit_error"),
+        PublicError(429, "budget_exceeded", "The budget is used up.", "rate_limit_error"),
+        PublicError(400, "context_length_exceeded", "The prompt is too long.", _REQUEST),
+        PublicError(
+            503,
+            "backend_unavailable",
+            "The service cannot generate text at present. Try again later.",
+            _OURS,
+            retry_after_s=10,
+        ),
+        PublicError(502, "backend_error", "The text could not be generated. Try again.", _OURS),
+        PublicError(504, "backend_timeout", "The text was not generated in time. Try again.", _OURS),
+        PublicError(508, "loop_detected", "The request has already passed through this service.", _OURS),
+        PublicError(500, "internal_error", "Something went wrong on our side.", _OURS),
+    )
+}
+
+_CODES: Final[tuple[tuple[type[errors.BackendError], str], ...]] = (
+    (errors.ContextLengthExceeded, "context_length_exceeded"),
+    (errors.RequestError, "invalid_request"),
+    (errors.ConfigurationError, "backend_unavailable"),
+    (errors.AuthenticationFailed, "backend_unavailable"),
+    (errors.ModelNotFound, "backend_unavailable"),
+    (errors.BackendUnavailable, "backend_unavailable"),
+    (errors.BackendTimeout, "backend_timeout"),
+    (errors.BackendError, "backend_error"),
+)
+
+
+def public_error(error: errors.BackendError) -> PublicError:
+    code = next(code for error_class, code in _CODES if isinstance(error, error_class))
+    public = API_ERRORS[code]
+    if public.retry_after_s is None or error.retry_after_s is None:
+        return public
+    return replace(public, retry_after_s=error.retry_after_s)

@@ -1,0 +1,60 @@
+"""What a runner does beside the jobs: leases, cancellations, progress, and other workers' lapses."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from django.conf import settings
+
+from . import claims, lapses
+from .claims import Claim
+from .database_threads import DatabaseThreads
+from .slots import Interruption, Slots
+
+_REAP_S = 5.0
+
+
+class Keeper:
+    """`tick()` is called about once a second."""
+
+    def __init__(self, database: DatabaseThreads, slots: Slots) -> None:
+        self._database = database
+        self._slots = slots
+        self._stored: dict[Claim, str] = {}
+        self._extend_at = 0.0
+        self._reap_at = 0.0
+
+    async def tick(self) -> bool:
+        """True if there may be jobs in the queue that were not there before."""
+        texts = self._slots.texts()
+        if texts:
+            await self._extend(tuple(texts))
+            await self._interrupt(tuple(texts))
+        await self._save_progress(texts)
+        return await self._reap()
+
+    async def _extend(self, running: tuple[Claim, ...]) -> None:
+        if time.monotonic() >= self._extend_at:
+            await self._database.run(claims.extend, running)
+            self._extend_at = time.monotonic() + settings.GENERATION_LEASE_S / 3
+
+    async def _interrupt(self, running: tuple[Claim, ...]) -> None:
+        signals = await self._database.run(claims.signals, running)
+        for claim in signals.lost:
+            self._slots.interrupt(claim, Interruption.LEASE_LOST)
+        for claim in signals.cancelled:
+            self._slots.interrupt(claim, Interruption.CANCELLED)
+
+    async def _save_progress(self, texts: dict[Claim, str]) -> None:
+        grown = {claim: text for claim, text in texts.items() if text != self._stored.get(claim, "")}
+        if grown:
+            await self._database.run(claims.save_progress, grown)
+        self._stored = texts
+
+    async def _reap(self) -> bool:
+        if time.monotonic() < self._reap_at:
+            return False
+        period_s = min(_REAP_S, settings.GENERATION_LEASE_S / 3)
+        self._reap_at = time.monotonic() + period_s * random.uniform(0.8, 1.2)  # noqa: S311  (spreads the workers)
+        return bool(await self._database.run(lapses.reap))

@@ -1,0 +1,56 @@
+"""How one attempt at a job ended, for claims.py to write into the row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from llmbackends.types import FinishReason, TokenUsage
+
+from .failures import PublicError
+from .models import JobStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """Which configuration the attempt used, for staff; `config_id` is None for the environment's."""
+
+    config_id: int | None
+    config_name: str
+    provider: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What staff see of an attempt."""
+
+    answered_by: AnsweredBy | None = None
+    first_chunk_s: float | None = None
+    duration_s: float | None = None
+    failure_detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A finished attempt. `text` is what came before a failure or a cancellation, too."""
+
+    status: JobStatus
+    trace: Trace
+    text: str = ""
+    tool_calls: tuple[Mapping[str, str], ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: TokenUsage | None = None
+    error: PublicError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Postponement:
+    """The model was not ready: the job goes back to the queue for `delay_s`."""
+
+    delay_s: float
+    trace: Trace
+
+
+def failed(error: PublicError, *, trace: Trace, text: str = "") -> Outcome:
+    return Outcome(status=JobStatus.FAILED, trace=trace, text=text, error=error)

@@ -1,0 +1,126 @@
+"""The request of a job as JSON in its row, and as the ChatRequest that a model gets.
+
+{"prompt": "…"}  or  {"messages": [{"role": "user", "content": "…" or [part, …]}, …]}
+part: {"type": "text", "text": "…"} or {"type": "image", "media_type": "image/png", "data": "<base64>"}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from llmbackends.types import ChatRequest, ContentPart, ImagePart, JsonObject, Message, TextPart
+
+from .errors import InvalidRequest, UnknownGenerator
+
+GENERATORS = ("text-v1",)
+PRIORITIES = range(1, 6)
+_ROLES = ("system", "user", "assistant")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What a client asks for: a prompt or messages, not both. Priority 1 is the most urgent."""
+
+    prompt: str | None = None
+    messages: tuple[JsonObject, ...] = ()
+    generator: str = GENERATORS[0]
+    priority: int = 3
+    metadata: JsonObject = field(default_factory=dict)
+
+    @property
+    def chat_json(self) -> dict[str, Any]:
+        if self.prompt is None:
+            return {"messages": list(self.messages)}
+        return {"prompt": self.prompt}
+
+    @property
+    def digest(self) -> str:
+        """The same for two requests that ask for the same, whatever the order of their JSON's names."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def validate(request: GenerationRequest) -> None:
+    """Raises InvalidRequest, also for what the database could not store."""
+    if request.generator not in GENERATORS:
+        raise UnknownGenerator(request.generator, known=GENERATORS)
+    if request.priority not in PRIORITIES:
+        raise InvalidRequest("The priority is a number from 1 (most urgent) to 5.", param="priority")
+    if (request.prompt is None) == (not request.messages):
+        raise InvalidRequest("Give either a prompt or messages.", param="messages")
+    _validate_storable(request.chat_json, param="messages" if request.prompt is None else "prompt")
+    _validate_storable(request.metadata, param="metadata")
+    to_chat_request(request.chat_json)
+
+
+def to_chat_request(chat_json: JsonObject) -> ChatRequest:
+    """Raises InvalidRequest. A prompt becomes one user message."""
+    if "prompt" in chat_json:
+        if not isinstance(chat_json["prompt"], str) or not chat_json["prompt"]:
+            raise InvalidRequest("The prompt is a text that is not empty.", param="prompt")
+        return ChatRequest(messages=(Message("user", chat_json["prompt"]),))
+    messages = chat_json.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise InvalidRequest("Messages are a list with at least one message.", param="messages")
+    return ChatRequest(
+        messages=tuple(
+            _message(message, param=f"messages[{index}]") for index, message in enumerate(messages)
+        )
+    )
+
+
+def _message(message: Any, *, param: str) -> Message:
+    if not isinstance(message, Mapping) or message.get("role") not in _ROLES:
+        raise InvalidRequest(f"A message has a role: {', '.join(_ROLES)}.", param=f"{param}.role")
+    content = message.get("content")
+    if isinstance(content, str) and content:
+        return Message(message["role"], content)
+    if isinstance(content, list) and content:
+        return Message(
+            message["role"],
+            tuple(_part(part, param=f"{param}.content[{index}]") for index, part in enumerate(content)),
+        )
+    raise InvalidRequest("A message has content: a text or a list of parts.", param=f"{param}.content")
+
+
+def _part(part: Any, *, param: str) -> ContentPart:
+    match part:
+        case {"type": "text", "text": str(text)} if text:
+            return TextPart(text)
+        case {"type": "image", "data": str(data), "media_type": str(media_type)} if data and media_type:
+            return ImagePart(data=data, media_type=media_type)
+    raise InvalidRequest(
+        'A part is {"type": "text", "text"} or {"type": "image", "media_type", "data"}.', param=param
+    )
+
+
+def _validate_storable(value: Any, *, param: str) -> None:
+    """PostgreSQL stores neither NUL nor half a surrogate pair, and JSON knows neither NaN nor infinity."""
+    for text in _texts(value):
+        if storable(text) != text:
+            raise InvalidRequest("The text holds characters that are not valid in Unicode text.", param=param)
+    try:
+        json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidRequest("This is not valid JSON.", param=param) from None
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts of a JSON value, names included."""
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case str(text):
+                yield text
+            case Mapping() as names:
+                pending += [*names.keys(), *names.values()]
+            case list() | tuple() as items:
+                pending += items
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for what no database stores; models do write such characters."""
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,56 @@
+"""Jobs and outcomes for the tests of this package."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from apikeys.models import ApiKey
+from generation.models import GenerationJob, JobStatus
+from generation.outcomes import AnsweredBy, Outcome, Trace
+from llmbackends.types import FinishReason, TokenUsage
+
+TRACE = Trace(AnsweredBy(None, "", "dummy", "dummy"), first_chunk_s=0.1, duration_s=0.2)
+COMPLETED = Outcome(
+    status=JobStatus.COMPLETED,
+    trace=TRACE,
+    text="An answer.",
+    finish_reason=FinishReason.STOP,
+    usage=TokenUsage(3, 2),
+)
+
+
+def queue_job(key: ApiKey, *, deadline_in_s: float = 600, **fields: Any) -> GenerationJob:
+    """A job as `submit` makes it, without waking anybody."""
+    return GenerationJob.objects.create(
+        key=key,
+        deadline_at=timezone.now() + timedelta(seconds=deadline_in_s),
+        **{"request": {"prompt": "Hello"}, "request_digest": "digest"} | fields,
+    )
+
+
+def seconds_ago(seconds: float) -> Any:
+    return timezone.now() - timedelta(seconds=seconds)
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_s: float = 20) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "The condition did not come true in time."
+        time.sleep(0.02)
+
+
+def wait_for_status(job: GenerationJob, status: JobStatus, *, timeout_s: float = 20) -> GenerationJob:
+    def has_status() -> bool:
+        job.refresh_from_db()
+        return job.status == status
+
+    try:
+        wait_until(has_status, timeout_s=timeout_s)
+    except AssertionError:
+        raise AssertionError(f"The job is {job.status}, not {status}: {job.failure_detail}") from None
+    return job

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from generation.claims import Claim
+from generation.execution import Attempt
+from generation.models import JobStatus
+from generation.outcomes import AnsweredBy, Outcome, Postponement
+from llmbackends import errors
+from llmbackends.types import ChatChunk, FinishReason, Message, TokenUsage, ToolCallDelta
+from tests.asyncio_support import run_async
+from tests.generation.scripted import FOREVER, LAST, ScriptedBackend
+
+CLAIM = Claim(
+    job_id=uuid.uuid4(),
+    owner="worker",
+    attempt=1,
+    request={"prompt": "Hi"},
+    postponements=0,
+    remaining_s=60,
+)
+WORTH_WAITING = [
+    errors.BackendUnavailable("refused"),
+    errors.RateLimited("429"),
+    errors.BackendFailed("500"),
+    errors.ConfigurationError("no key"),
+    errors.AuthenticationFailed("401"),
+    errors.ModelNotFound("404"),
+]
+
+
+def run(claim: Claim = CLAIM) -> Outcome | Postponement:
+    async def attempt() -> Outcome | Postponement:
+        return await Attempt(claim).run()
+
+    return run_async(attempt())
+
+
+def outcome_of(claim: Claim = CLAIM) -> Outcome:
+    outcome = run(claim)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+def test_attempt_collects_the_answer_and_who_gave_it(backend: ScriptedBackend) -> None:
+    outcome = outcome_of()
+
+    assert (outcome.status, outcome.text) == (JobStatus.COMPLETED, "Hello you")
+    assert (outcome.finish_reason, outcome.usage) == (FinishReason.STOP, TokenUsage(3, 2))
+    assert outcome.trace.answered_by == AnsweredBy(None, "", "scripted", "scripted-model")
+    assert outcome.trace.first_chunk_s is not None
+    assert outcome.trace.duration_s is not None
+    assert backend.requests[0].messages == (Message("user", "Hi"),)
+    assert backend.closed == 1
+
+
+def test_attempt_collects_tool_calls(backend: ScriptedBackend) -> None:
+    call = ToolCallDelta(0, id="1", name="add", arguments="{}")
+    backend.stream_steps = [ChatChunk(tool_calls=(call,)), LAST]
+
+    assert outcome_of().tool_calls == ({"id": "1", "name": "add", "arguments": "{}"},)
+
+
+@pytest.mark.parametrize(
+    "error", [*WORTH_WAITING, errors.BackendTimeout("slow"), errors.BadAnswer("no list")]
+)
+def test_failed_health_check_puts_the_job_off(backend: ScriptedBackend, error: errors.BackendError) -> None:
+    backend.checks = [error]
+
+    postponement = run()
+
+    assert isinstance(postponement, Postponement)
+    assert 0.5 <= postponement.delay_s <= 1
+    assert error.message in postponement.trace.failure_detail
+    assert postponement.trace.answered_by is not None
+    assert not backend.requests
+
+
+def test_configuration_that_cannot_be_used_puts_the_job_off(backend: ScriptedBackend) -> None:
+    backend.selecting = errors.ConfigurationError("no key")
+
+    assert isinstance(run(), Postponement)
+
+
+@pytest.mark.parametrize("error", WORTH_WAITING)
+def test_unprocessed_failure_before_any_output_puts_the_job_off(
+    backend: ScriptedBackend, error: errors.BackendError
+) -> None:
+    backend.entering = [error]
+
+    assert isinstance(run(), Postponement)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.BackendTimeout("slow"), "backend_timeout"),
+        (errors.ConnectionLost("reset"), "backend_error"),
+        (errors.BadAnswer("html"), "backend_error"),
+        (errors.ContextLengthExceeded("9000 > 8192"), "context_length_exceeded"),
+        (errors.UnsupportedFeature("images"), "invalid_request"),
+    ],
+)
+def test_failure_that_waiting_does_not_mend_fails_the_job(
+    backend: ScriptedBackend, error: errors.BackendError, code: str
+) -> None:
+    backend.entering = [error]
+
+    outcome = outcome_of()
+
+    assert outcome.status == JobStatus.FAILED
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert error.message in outcome.trace.failure_detail
+
+
+def test_failure_after_output_has_begun_is_final_and_keeps_the_text(backend: ScriptedBackend) -> None:
+    backend.stream_steps = [ChatChunk("Half an ans"), errors.BackendUnavailable("gone")]
+
+    outcome = outcome_of()
+
+    assert (outcome.status, outcome.text) == (JobStatus.FAILED, "Half an ans")
+
+
+@pytest.mark.parametrize(("postponements", "least", "most"), [(0, 0.5, 1), (3, 4, 8), (50, 15, 30)])
+def test_delay_doubles_with_each_postponement_up_to_a_limit(
+    backend: ScriptedBackend, postponements: int, least: float, most: float
+) -> None:
+    backend.checks = [errors.BackendUnavailable("refused")]
+
+    postponement = run(replace(CLAIM, postponements=postponements))
+
+    assert isinstance(postponement, Postponement)
+    assert least <= postponement.delay_s <= most
+
+
+def test_delay_is_what_the_provider_asks_for_if_that_is_longer(backend: ScriptedBackend) -> None:
+    backend.checks = [errors.RateLimited("429", retry_after_s=20)]
+
+    postponement = run()
+
+    assert isinstance(postponement, Postponement)
+    assert postponement.delay_s == 20
+
+
+def test_delay_beyond_the_deadline_fails_the_job_now(backend: ScriptedBackend) -> None:
+    backend.checks = [errors.RateLimited("429", retry_after_s=3600)]
+
+    outcome = outcome_of()
+
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.code) == (JobStatus.FAILED, "backend_unavailable")
+
+
+def test_deadline_ends_a_generation_and_closes_the_stream(backend: ScriptedBackend) -> None:
+    backend.stream_steps = [ChatChunk("Half"), FOREVER]
+
+    outcome = outcome_of(replace(CLAIM, remaining_s=0.05))
+
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.text) == ("backend_timeout", "Half")
+    assert backend.closed == 1
+
+
+def test_deadline_before_the_backend_was_ready_keeps_what_was_wrong_before(backend: ScriptedBackend) -> None:
+    backend.check_hangs = True
+
+    outcome = outcome_of(replace(CLAIM, remaining_s=0.05, last_failure="BackendUnavailable: refused"))
+
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.code) == (JobStatus.FAILED, "backend_unavailable")
+    assert "BackendUnavailable: refused" in outcome.trace.failure_detail
+
+
+def test_failure_of_a_ready_backend_keeps_its_code_when_no_time_is_left(backend: ScriptedBackend) -> None:
+    backend.entering = [errors.BackendFailed("500", retry_after_s=3600)]
+
+    outcome = outcome_of()
+
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.code) == (JobStatus.FAILED, "backend_error")
+
+
+@pytest.mark.parametrize("bug", [ZeroDivisionError("bug"), TimeoutError("bug")])
+def test_bug_fails_the_job_and_is_logged_with_its_traceback(backend: ScriptedBackend, bug: Exception) -> None:
+    backend.stream_steps = [bug]
+
+    with capture_logs() as logs:
+        outcome = outcome_of()
+
+    assert outcome.error is not None
+    assert outcome.error.code == "internal_error"
+    assert "bug" not in outcome.error.message
+    assert [entry["exc_info"] for entry in logs if entry["event"] == "job_crashed"] == [True]
+
+
+def test_stream_without_a_finish_reason_is_never_a_success(backend: ScriptedBackend) -> None:
+    backend.stream_steps = [ChatChunk("Hello")]
+
+    outcome = outcome_of()
+
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.code) == (JobStatus.FAILED, "backend_error")
+
+
+def test_cancelled_attempt_closes_the_stream_and_keeps_the_text(backend: ScriptedBackend) -> None:
+    backend.stream_steps = [ChatChunk("Half"), FOREVER]
+
+    async def cancel_half_way() -> Outcome:
+        attempt = Attempt(CLAIM)
+        running = asyncio.create_task(attempt.run())
+        await asyncio.to_thread(backend.waiting.wait, 5)
+        running.cancel()
+        await asyncio.wait({running})
+        assert running.cancelled()
+        return attempt.cancelled()
+
+    outcome = run_async(cancel_half_way())
+
+    assert (outcome.status, outcome.text) == (JobStatus.CANCELLED, "Half")
+    assert backend.closed == 1

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from apikeys.models import ApiKey
+from generation.claims import claim_next
+from generation.errors import JobFinished
+from generation.models import JobStatus
+from generation.submission import cancel
+from tests.generation.jobs import queue_job
+
+
+def test_cancel_of_a_queued_job_is_done_at_once(key: ApiKey) -> None:
+    job = queue_job(key)
+
+    cancelled = cancel(job)
+
+    assert cancelled.status == JobStatus.CANCELLED
+    assert cancelled.finished_at is not None
+    assert claim_next("worker") is None
+
+
+def test_cancel_of_a_job_in_progress_asks_its_worker(key: ApiKey) -> None:
+    job = queue_job(key)
+    claim_next("worker")
+
+    asked = cancel(job)
+
+    assert (asked.status, asked.finished_at) == (JobStatus.IN_PROGRESS, None)
+    assert asked.cancel_requested_at is not None
+
+
+def test_cancel_again_keeps_the_time_of_the_first_request(key: ApiKey) -> None:
+    job = queue_job(key)
+    claim_next("worker")
+    first_requested_at = cancel(job).cancel_requested_at
+
+    assert cancel(job).cancel_requested_at == first_requested_at
+
+
+@pytest.mark.parametrize("status", [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED])
+def test_cancel_of_a_finished_job_is_refused(key: ApiKey, status: JobStatus) -> None:
+    job = queue_job(key, status=status)
+
+    with pytest.raises(JobFinished) as caught:
+        cancel(job)
+
+    job.refresh_from_db()
+    assert caught.value.job.status == status
+    assert job.cancel_requested_at is None

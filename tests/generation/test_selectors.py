@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from apikeys import issuing
+from apikeys.models import ApiKey, Scope
+from generation.errors import InvalidRequest, JobNotFound
+from generation.models import JobStatus
+from generation.selectors import job_for, jobs_page
+from tests.generation.jobs import queue_job
+
+
+@pytest.fixture
+def stranger(db: None) -> ApiKey:
+    return issuing.issue(name="Stranger", scopes=[Scope.GENERATE, Scope.READ]).key
+
+
+@pytest.fixture
+def manager(db: None) -> ApiKey:
+    return issuing.issue(name="Manager", scopes=[Scope.MANAGE]).key
+
+
+def test_job_for_its_owner_and_for_a_manager_is_the_job(key: ApiKey, manager: ApiKey) -> None:
+    job = queue_job(key)
+
+    assert job_for(key, job.pk) == job
+    assert job_for(manager, job.pk) == job
+
+
+def test_job_for_a_stranger_is_not_found_like_one_that_does_not_exist(key: ApiKey, stranger: ApiKey) -> None:
+    job = queue_job(key)
+
+    with pytest.raises(JobNotFound) as strangers:
+        job_for(stranger, job.pk)
+    with pytest.raises(JobNotFound) as unknown:
+        job_for(stranger, uuid.uuid4())
+
+    assert strangers.value.message == unknown.value.message
+
+
+def test_jobs_page_follows_the_cursor_through_all_own_jobs_newest_first(
+    key: ApiKey, stranger: ApiKey
+) -> None:
+    jobs = [queue_job(key) for _ in range(5)]
+    queue_job(stranger)
+
+    first = jobs_page(key, limit=2)
+    second = jobs_page(key, cursor=first.next_cursor, limit=2)
+    third = jobs_page(key, cursor=second.next_cursor, limit=2)
+
+    assert [*first.items, *second.items, *third.items] == jobs[::-1]
+    assert third.next_cursor is None
+
+
+def test_jobs_page_is_not_moved_by_a_job_that_comes_meanwhile(key: ApiKey) -> None:
+    jobs = [queue_job(key) for _ in range(4)]
+    first = jobs_page(key, limit=2)
+    queue_job(key)
+
+    second = jobs_page(key, cursor=first.next_cursor, limit=2)
+
+    assert list(second.items) == jobs[1::-1]
+
+
+def test_jobs_page_that_ends_exactly_has_no_next_cursor(key: ApiKey) -> None:
+    queue_job(key)
+    queue_job(key)
+
+    assert jobs_page(key, limit=2).next_cursor is None
+
+
+def test_jobs_page_by_status_holds_only_that(key: ApiKey) -> None:
+    queue_job(key)
+    failed = queue_job(key, status=JobStatus.FAILED)
+
+    assert jobs_page(key, status=JobStatus.FAILED).items == (failed,)
+
+
+def test_jobs_page_for_a_manager_holds_the_jobs_of_all_keys(
+    key: ApiKey, stranger: ApiKey, manager: ApiKey
+) -> None:
+    jobs = {queue_job(key), queue_job(stranger)}
+
+    assert set(jobs_page(manager).items) == jobs
+
+
+def test_jobs_page_reads_no_requests(key: ApiKey) -> None:
+    queue_job(key)
+
+    assert "request" in jobs_page(key).items[0].get_deferred_fields()
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "ä", "AAAA", "A" * 22 + "BBBB", "../../etc/passwd"])
+def test_jobs_page_refuses_a_cursor_that_no_page_gave(key: ApiKey, cursor: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        jobs_page(key, cursor=cursor)
+
+    assert caught.value.param == "cursor"
+
+
+@pytest.mark.parametrize("limit", [0, -1, 101])
+def test_jobs_page_refuses_a_limit_out_of_range(key: ApiKey, limit: int) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        jobs_page(key, limit=limit)
+
+    assert caught.value.param == "limit"
