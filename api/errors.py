@@ -1,0 +1,133 @@
+"""Every error as an answer: {"error": {"code", "message", "type", "param"}} and the headers that go with it.
+
+What other packages raise is mapped here, once. The cause goes to the log; the client gets the code and a
+sentence that names nothing behind the API.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from apikeys.errors import InvalidApiKey
+from generation.errors import IdempotencyKeyReused, InvalidRequest, JobFinished, JobNotFound
+from generation.failures import API_ERRORS, PublicError
+
+from .responses import json_response
+from .validation import first_problem
+
+log = structlog.get_logger(__name__)
+
+ERRORS: Final[dict[str, PublicError]] = API_ERRORS | {
+    "internal_error": replace(
+        API_ERRORS["internal_error"],
+        message="Something went wrong on our side. Try again; if it happens again, tell your administrator "
+        "the X-Request-ID of this answer.",
+    ),
+    "method_not_allowed": PublicError(
+        405,
+        "method_not_allowed",
+        "This address does not take this method. The header Allow lists those it takes.",
+        "invalid_request_error",
+    ),
+}
+
+
+class ApiError(Exception):
+    """An answer that is an error: a code of ERRORS, with a sentence and a field of its own where it helps."""
+
+    def __init__(self, code: str, message: str | None = None, *, param: str | None = None) -> None:
+        public = ERRORS[code]
+        self.public = replace(public, message=message or public.message, param=param or public.param)
+        super().__init__(self.public.message)
+
+
+def error_body(public: PublicError) -> dict[str, Any]:
+    return {
+        "code": public.code,
+        "message": public.message,
+        "type": public.type,
+        "param": public.param,
+    }
+
+
+def error_response(public: PublicError) -> HttpResponse:
+    response = json_response({"error": error_body(public)}, status=public.status)
+    if public.status == 401:
+        response["WWW-Authenticate"] = "Bearer"
+    if public.retry_after_s is not None:
+        response["Retry-After"] = str(math.ceil(public.retry_after_s))
+    return response
+
+
+def to_api_error(error: Exception) -> ApiError:
+    """What the client gets for `error`; logs it where the client is not to blame."""
+    if isinstance(error, HttpError) and isinstance(error.__cause__, ApiError):
+        return error.__cause__  # ninja wraps what a parser raises
+    for kind, translate in _TRANSLATIONS:
+        if isinstance(error, kind):
+            return translate(error)
+    if isinstance(error, (OperationalError, InterfaceError)):
+        log.error("the database cannot be used", exc_info=error)
+        return ApiError("backend_unavailable", "The service is not available at present. Try again later.")
+    log.error("unexpected error", exc_info=error)
+    return ApiError("internal_error")
+
+
+def answer_error(request: HttpRequest, error: Any) -> HttpResponse:
+    """The handler of every exception that reaches ninja."""
+    public = to_api_error(error).public
+    log.info("request refused", path=request.path, status=public.status, code=public.code, param=public.param)
+    response = error_response(public)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # else Django adds a line that says less
+    return response
+
+
+def handle_errors_of(api: NinjaAPI) -> None:
+    """ninja has handlers of its own for these, which answer in another form."""
+    for kind in (Exception, Http404, HttpError, ValidationError):
+        api.add_exception_handler(kind, answer_error)
+
+
+def too_large() -> ApiError:
+    return ApiError(
+        "request_too_large", f"The body is too large. Send {settings.API_MAX_BODY_BYTES} bytes at most."
+    )
+
+
+def _no_such_address() -> ApiError:
+    documentation = reverse("api:openapi-view")
+    return ApiError("not_found", f"There is nothing at this address. {documentation} describes the API.")
+
+
+def _validation(error: Any) -> ApiError:
+    problem = first_problem(error.errors)
+    return ApiError("invalid_request", problem.message, param=problem.param)
+
+
+_TRANSLATIONS: Final[tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...]] = (
+    (ApiError, lambda error: error),
+    (ValidationError, _validation),
+    (InvalidApiKey, lambda error: ApiError("invalid_api_key", str(error))),
+    (InvalidRequest, lambda error: ApiError("invalid_request", error.message, param=error.param)),
+    (
+        IdempotencyKeyReused,
+        lambda error: ApiError("invalid_request", error.message, param="Idempotency-Key"),
+    ),
+    (JobNotFound, lambda error: ApiError("not_found", error.message)),
+    (JobFinished, lambda error: ApiError("conflict", error.message)),
+    (RequestDataTooBig, lambda error: too_large()),
+    (SuspiciousOperation, lambda error: ApiError("invalid_request")),
+    (Http404, lambda error: _no_such_address()),
+)

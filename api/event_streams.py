@@ -1,0 +1,73 @@
+"""A job as server-sent events, written by hand: https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from generation import watching
+from generation.models import GenerationJob
+
+from .answers import generation
+from .draining import cancel_and_wait, draining
+from .errors import error_body, to_api_error
+
+HEARTBEAT_S = 15.0
+
+
+async def event_stream(job_id: UUID) -> AsyncGenerator[bytes, None]:
+    """Ends after the event of the last status, and within a moment when the process begins to drain.
+
+    No database connection is held here: `watching` reads for all streams of the process.
+    """
+    told = _Told()
+    async with aclosing(cast(AsyncGenerator[GenerationJob], watching.changes(job_id))) as changes:
+        upcoming = asyncio.ensure_future(anext(changes, None))
+        drained = asyncio.ensure_future(draining.wait())
+        try:
+            while not drained.done():
+                await asyncio.wait(
+                    (upcoming, drained), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
+                )
+                if upcoming.done():
+                    if (job := upcoming.result()) is None:
+                        return
+                    for event in told.news(job):
+                        yield event
+                    if job.is_finished:
+                        return
+                    upcoming = asyncio.ensure_future(anext(changes, None))
+                elif not drained.done():
+                    yield b": waiting\n\n"
+            yield _event("draining", {"message": "The server is about to restart. Connect again to go on."})
+        except Exception as error:
+            yield _event("error", {"error": error_body(to_api_error(error).public)})
+        finally:
+            await cancel_and_wait(upcoming, drained)
+
+
+@dataclass
+class _Told:
+    """What the client knows already."""
+
+    status: str | None = None
+    text: str = ""
+
+    def news(self, job: GenerationJob) -> Iterator[bytes]:
+        """The text first, so that nothing follows the last status."""
+        if job.text != self.text:
+            self.text = job.text
+            yield _event("text", {"text": job.text})
+        if job.status != self.status:
+            self.status = job.status
+            yield _event("status", generation(job).model_dump(mode="json"))
+
+
+def _event(name: str, data: dict[str, Any]) -> bytes:
+    # In ASCII nothing is left that a client could take for the end of the line, such as U+2028.
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()

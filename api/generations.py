@@ -1,0 +1,222 @@
+"""The operations on generations."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+import structlog
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Body, Query, Router
+from pydantic import BaseModel, Field
+
+from apikeys.models import ApiKey
+from generation import selectors, submission, watching
+from generation.models import GenerationJob, JobStatus
+
+from . import headers
+from .answers import Generation, GenerationList, Status, generation
+from .authentication import to_cancel, to_read, to_submit
+from .draining import unless_draining
+from .errors import ApiError
+from .event_streams import event_stream
+from .openapi import documented, header_parameter, json_examples
+from .requests import Submission
+from .responses import json_response
+from .threads import in_thread
+
+log = structlog.get_logger(__name__)
+router = Router(tags=["Generations"])
+
+_EVENTS = 'event: text\ndata: {"text": "The tide"}\n\nevent: status\ndata: {"status": "completed", …}\n\n'
+
+
+class Listing(BaseModel):
+    status: Status | None = Field(None, description="Only generations in this status.")
+    cursor: str | None = Field(None, description="The `next_cursor` of the page before.", max_length=100)
+    limit: int = Field(20, ge=1, le=selectors.MAX_PAGE, description="How many at most.")
+
+
+@router.post(
+    "/generations",
+    auth=to_submit,
+    url_name="generations",
+    operation_id="submit_generation",
+    summary="Submit a generation",
+    **documented(
+        {200: Generation, 202: Generation},
+        413,
+        422,
+        descriptions={200: "Finished within the time of `Prefer: wait`.", 202: "Accepted."},
+        headers={
+            "Location": "Where the generation is.",
+            "Preference-Applied": "The wait that was granted.",
+            "Idempotent-Replayed": "`true` if the Idempotency-Key had been used before.",
+        },
+        parameters=[
+            header_parameter("Idempotency-Key", "1 to 255 printable characters.", "order-4711"),
+            header_parameter("Prefer", "How long to wait for the result, in seconds.", "wait=20"),
+        ],
+        requestBody=json_examples(
+            prompt={"prompt": "Write a haiku about a lighthouse."},
+            messages={
+                "messages": [
+                    {"role": "system", "content": "Answer in one sentence."},
+                    {"role": "user", "content": "What is a tide?"},
+                ],
+                "priority": 2,
+                "metadata": {"order": "4711"},
+            },
+        ),
+    ),
+)
+async def submit_generation(request: HttpRequest, payload: Annotated[Submission, Body()]) -> HttpResponse:
+    """Queues one text to generate and answers 202 at once; `status_url` and `Location` say where it is.
+
+    With `Prefer: wait=N` the answer is held back up to N seconds (60 at most): 200 with the finished
+    generation if it finishes in that time, else 202.
+
+    With an `Idempotency-Key` the request can be repeated safely: the same key with the same body returns
+    the same generation, marked by `Idempotent-Replayed: true`; with another body it is refused.
+    """
+    wait_s = headers.wait_s(request)
+    submitted = await in_thread(
+        submission.submit,
+        key=_key(request),
+        request=payload.as_request(),
+        idempotency_key=headers.idempotency_key(request),
+    )
+    if wait_s is None:
+        response = _accepted(submitted.job, status=202)
+    else:
+        job = await _waited_for(submitted.job, wait_s)
+        response = _accepted(job, status=200 if job.is_finished else 202)
+        response["Preference-Applied"] = f"wait={wait_s}"
+    if not submitted.created:
+        response["Idempotent-Replayed"] = "true"
+    return response
+
+
+@router.get(
+    "/generations",
+    auth=to_read,
+    url_name="generations",
+    operation_id="list_generations",
+    summary="List generations",
+    **documented({200: GenerationList}, 422, descriptions={200: "A page."}),
+)
+async def list_generations(request: HttpRequest, listing: Annotated[Listing, Query()]) -> HttpResponse:
+    """Your generations, newest first. A key with the scope `manage` sees those of all keys."""
+    _refuse_stray_parameters(request)
+    page = await in_thread(
+        selectors.jobs_page,
+        _key(request),
+        status=listing.status and JobStatus(listing.status),
+        cursor=listing.cursor,
+        limit=listing.limit,
+    )
+    answer = GenerationList(data=[generation(job) for job in page.items], next_cursor=page.next_cursor)
+    return json_response(answer.model_dump(mode="json"))
+
+
+@router.get(
+    "/generations/{generation_id}",
+    auth=to_read,
+    url_name="generation",
+    operation_id="get_generation",
+    summary="Get a generation",
+    **documented({200: Generation}, 404, descriptions={200: "The generation."}),
+)
+async def get_generation(request: HttpRequest, generation_id: str) -> HttpResponse:
+    """The generation as it is now; `result` is set once it is `completed`."""
+    return _answer(await _find(request, generation_id))
+
+
+@router.get(
+    "/generations/{generation_id}/events",
+    auth=to_read,
+    url_name="generation-events",
+    operation_id="stream_generation_events",
+    summary="Follow a generation",
+    **documented(
+        {200: None},
+        404,
+        descriptions={200: "The events."},
+        headers={"Cache-Control": "`no-cache`"},
+        content={"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}},
+    ),
+)
+async def stream_generation_events(request: HttpRequest, generation_id: str) -> StreamingHttpResponse:
+    """Server-sent events until the generation is finished; for a finished one, its last events.
+
+    - `status`: the generation, as from GET, whenever its status changes. After `completed`, `failed` or
+      `cancelled` the stream ends.
+    - `text`: `{"text": "…"}`, all of the text so far, whenever it grows.
+    - `draining`: the server is about to restart. Connect again to go on.
+    - `error`: `{"error": …}`, the stream cannot go on. The generation itself may; connect again.
+
+    Lines that start with a colon are comments that keep the connection open.
+    """
+    job = await _find(request, generation_id)
+    response = StreamingHttpResponse(event_stream(job.pk), content_type="text/event-stream; charset=utf-8")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@router.post(
+    "/generations/{generation_id}/cancel",
+    auth=to_cancel,
+    url_name="generation-cancel",
+    operation_id="cancel_generation",
+    summary="Cancel a generation",
+    **documented({200: Generation}, 404, 409, descriptions={200: "The generation as it is now."}),
+)
+async def cancel_generation(request: HttpRequest, generation_id: str) -> HttpResponse:
+    """A queued generation is cancelled at once; one in progress is stopped within about a second."""
+    job = await _find(request, generation_id)
+    return _answer(await in_thread(submission.cancel, job))
+
+
+def _key(request: HttpRequest) -> ApiKey:
+    return request.auth  # type: ignore[attr-defined, no-any-return]
+
+
+async def _find(request: HttpRequest, generation_id: str) -> GenerationJob:
+    """Raises JobNotFound; what is no id at all is not found either."""
+    try:
+        job_id = uuid.UUID(generation_id)
+    except ValueError:
+        raise ApiError("not_found", "There is no such generation.") from None
+    return await in_thread(selectors.job_for, _key(request), job_id)
+
+
+async def _waited_for(job: GenerationJob, wait_s: int) -> GenerationJob:
+    """The job as it was submitted, if waiting fails: an error would say that it was not accepted."""
+    if job.is_finished or wait_s == 0:
+        return job
+    try:
+        return await unless_draining(watching.wait_until_finished(job.pk, timeout_s=wait_s), otherwise=job)
+    except Exception:
+        log.exception("waiting for the job failed", job_id=str(job.pk))
+        return job
+
+
+def _answer(job: GenerationJob) -> HttpResponse:
+    return json_response(generation(job).model_dump(mode="json"))
+
+
+def _accepted(job: GenerationJob, *, status: int) -> HttpResponse:
+    answer = generation(job)
+    response = json_response(answer.model_dump(mode="json"), status=status)
+    response["Location"] = answer.status_url
+    return response
+
+
+def _refuse_stray_parameters(request: HttpRequest) -> None:
+    for name, values in request.GET.lists():
+        if name not in Listing.model_fields or len(values) > 1:
+            known = ", ".join(Listing.model_fields)
+            raise ApiError(
+                "invalid_request", f"The parameters are: {known}. Give each once.", param=name[:100]
+            )

@@ -1,0 +1,156 @@
+"""What a client may send to POST /generations. Unknown fields and wrong types are refused, not guessed at."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from generation.requests import GenerationRequest
+
+MAX_MESSAGES = 1000
+MAX_PARTS = 100
+MAX_METADATA = 16
+MAX_METADATA_NAME = 64
+MAX_METADATA_VALUE = 512
+_DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,(.+)", re.DOTALL)
+
+
+def _without_nul(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("nul", "it holds a NUL character, which is not allowed in text")
+    return text
+
+
+def _image_data(url: str) -> str:
+    found = _DATA_URL.fullmatch(url)
+    try:
+        if found is None or not base64.b64decode(found[2], validate=True):
+            raise ValueError
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError(
+            "data_url", "give a PNG, JPEG, GIF or WebP image as data:image/png;base64,…"
+        ) from None
+    return url
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class TextPart(_Strict):
+    type: Literal["text"]
+    text: Text
+
+    def as_job_json(self) -> dict[str, Any]:
+        return {"type": "text", "text": self.text}
+
+
+class ImageUrl(_Strict):
+    url: Annotated[
+        str,
+        AfterValidator(_image_data),
+        Field(description="A PNG, JPEG, GIF or WebP image as data:image/png;base64,…"),
+    ]
+
+
+class ImagePart(_Strict):
+    type: Literal["image_url"]
+    image_url: ImageUrl
+
+    def as_job_json(self) -> dict[str, Any]:
+        head, _, data = self.image_url.url.partition(";base64,")
+        return {"type": "image", "media_type": head.removeprefix("data:"), "data": data}
+
+
+def _kind_of_part(part: Any) -> str | None:
+    kind = part.get("type") if isinstance(part, dict) else getattr(part, "type", None)
+    return {"text": "<text>", "image_url": "<image>"}.get(kind) if isinstance(kind, str) else None
+
+
+def _kind_of_content(content: Any) -> str | None:
+    if isinstance(content, str):
+        return "<text>"
+    return "<parts>" if isinstance(content, list) else None
+
+
+# The tags stand in `<…>` because they appear in the paths of errors, where they are no names of the body.
+Part = Annotated[
+    Annotated[TextPart, Tag("<text>")] | Annotated[ImagePart, Tag("<image>")],
+    Discriminator(
+        _kind_of_part,
+        custom_error_type="part",
+        custom_error_message="a part is an object whose type is text or image_url",
+    ),
+]
+Parts = Annotated[list[Part], Field(min_length=1, max_length=MAX_PARTS)]
+Content = Annotated[
+    Annotated[Text, Tag("<text>")] | Annotated[Parts, Tag("<parts>")],
+    Discriminator(
+        _kind_of_content, custom_error_type="content", custom_error_message="it is a text or a list of parts"
+    ),
+]
+
+
+class Message(_Strict):
+    role: Literal["system", "user", "assistant"]
+    content: Content
+
+    @model_validator(mode="after")
+    def _images_come_from_the_user(self) -> Message:
+        has_image = not isinstance(self.content, str) and any(
+            isinstance(part, ImagePart) for part in self.content
+        )
+        if has_image and self.role != "user":
+            raise PydanticCustomError("images", "only messages with the role user can hold images")
+        return self
+
+    def as_job_json(self) -> dict[str, Any]:
+        if isinstance(self.content, str):
+            return {"role": self.role, "content": self.content}
+        return {"role": self.role, "content": [part.as_job_json() for part in self.content]}
+
+
+MetadataName = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_NAME), AfterValidator(_without_nul)]
+MetadataValue = Annotated[str, Field(max_length=MAX_METADATA_VALUE), AfterValidator(_without_nul)]
+
+
+class Submission(_Strict):
+    """One text to generate, from a prompt or from messages."""
+
+    prompt: Text | None = Field(
+        None, description="What to generate from, as one text. Either this or `messages`."
+    )
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)] | None = Field(
+        None, description="A conversation, oldest message first. Either this or `prompt`."
+    )
+    generator: str = Field(
+        "text-v1", max_length=60, description="Which generator answers. There is one: `text-v1`."
+    )
+    priority: int = Field(3, ge=1, le=5, description="1 is the most urgent, 5 the least.")
+    metadata: dict[MetadataName, MetadataValue] = Field(
+        {}, max_length=MAX_METADATA, description="Your own labels; they come back with the generation."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Submission:
+        if (self.prompt is None) == (self.messages is None):
+            what = "a prompt or messages" if self.prompt is None else "either a prompt or messages, not both"
+            raise PydanticCustomError("one_of_two", "Give {what}.", {"what": what, "param": "prompt"})
+        return self
+
+    def as_request(self) -> GenerationRequest:
+        return GenerationRequest(
+            prompt=self.prompt,
+            messages=tuple(message.as_job_json() for message in self.messages or ()),
+            generator=self.generator,
+            priority=self.priority,
+            metadata=dict(self.metadata),
+        )

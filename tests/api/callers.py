@@ -1,0 +1,67 @@
+"""Those who call the API in the tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+from asgiref.sync import async_to_sync
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+
+from apikeys import issuing
+from apikeys.models import ApiKey
+from config.asgi import Application
+
+
+class InProcessCaller:
+    """Calls the application without a server, in the test's own thread and transaction: for many quick tests.
+
+    It cannot stream, and what other threads do it cannot see.
+    """
+
+    def __init__(self, *scopes: str) -> None:
+        issued = issuing.issue(name="-".join(scopes), scopes=scopes)
+        self._headers = {"x-api-key": issued.secret.reveal()}
+        self._transport = httpx.ASGITransport(app=Application(embedded_runner=False))
+
+    def get(self, path: str) -> httpx.Response:
+        return self._call("GET", path, {})
+
+    def post(self, path: str, *, content: bytes | str, headers: dict[str, str | bytes]) -> httpx.Response:
+        return self._call("POST", path, headers, content)
+
+    def _call(self, *request: Any) -> httpx.Response:
+        # As Django's own test client does: closing the connection would end the test's transaction.
+        signals = (request_started, request_finished)
+        for signal in signals:
+            signal.disconnect(close_old_connections)
+        try:
+            return async_to_sync(self._request)(*request)
+        finally:
+            for signal in signals:
+                signal.connect(close_old_connections)
+
+    async def _request(
+        self, method: str, path: str, headers: dict[str, str | bytes], content: bytes | str = b""
+    ) -> httpx.Response:
+        async with httpx.AsyncClient(
+            transport=self._transport, base_url="http://localhost", headers=self._headers
+        ) as client:
+            return await client.request(method, path, headers=headers, content=content or None)
+
+
+class Caller(httpx.Client):
+    """A client with a key of its own."""
+
+    def __init__(self, base_url: str, *scopes: str) -> None:
+        issued = issuing.issue(name="-".join(scopes), scopes=scopes)
+        self.key: ApiKey = issued.key
+        self.secret = issued.secret.reveal()
+        super().__init__(base_url=base_url, headers={"Authorization": f"Bearer {self.secret}"}, timeout=30)
+
+    def submit(self, prompt: str = "Hello", **fields: object) -> str:
+        """The path of a new generation."""
+        response = self.post("/api/v1/generations", json={"prompt": prompt, **fields})
+        assert response.status_code == 202, response.text
+        return str(response.json()["status_url"])

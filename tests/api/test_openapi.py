@@ -1,0 +1,196 @@
+"""The OpenAPI page says all that the API does, and the API does what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+from django.contrib.staticfiles import finders
+
+from generation.models import GenerationJob
+from tests.api.callers import Caller
+
+URL = "/api/v1/generations"
+PROVIDER_WORDS = re.compile(
+    r"ollama|llama|vllm|groq|openai|anthropic|openrouter|gguf|claude|gpt|dummy|celery|redis|temperature|max_tokens"
+)
+
+
+@pytest.fixture
+def page(anonymous: httpx.Client) -> dict[str, Any]:
+    return anonymous.get("/api/v1/openapi.json").json()
+
+
+def operations(page: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in page["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def validator(page: dict[str, Any], schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator({**schema, "components": page["components"]})
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from nodes(each)
+
+
+def test_page_lists_the_five_operations(page: dict[str, Any]) -> None:
+    listed = {(method, path) for path, method, _ in operations(page)}
+
+    assert listed == {
+        ("post", "/api/v1/generations"),
+        ("get", "/api/v1/generations"),
+        ("get", "/api/v1/generations/{generation_id}"),
+        ("get", "/api/v1/generations/{generation_id}/events"),
+        ("post", "/api/v1/generations/{generation_id}/cancel"),
+    }
+
+
+def test_every_operation_says_what_it_does_and_how_it_fails(page: dict[str, Any]) -> None:
+    for _, _, operation in operations(page):
+        assert operation["description"]
+        assert {"401", "403", "500", "503", "508"} < set(operation["responses"])
+        for status, response in operation["responses"].items():
+            assert response["description"], (operation["operationId"], status)
+            assert "X-Request-ID" in response["headers"]
+        assert "Retry-After" in operation["responses"]["503"]["headers"]
+        assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+
+
+def test_events_are_described_as_an_event_stream(page: dict[str, Any]) -> None:
+    operation = page["paths"][f"{URL}/{{generation_id}}/events"]["get"]
+
+    assert list(operation["responses"]["200"]["content"]) == ["text/event-stream"]
+    assert all(f"`{name}`" in operation["description"] for name in ("status", "text", "draining", "error"))
+
+
+def test_both_ways_to_send_a_key_are_described(page: dict[str, Any]) -> None:
+    schemes = page["components"]["securitySchemes"]
+
+    assert [list(each) for each in page["security"]] == [[name] for name in schemes]
+    assert schemes["bearer"] == {"type": "http", "scheme": "bearer"}
+    assert schemes["key"]["name"] == "x-api-key"
+
+
+def test_every_reference_leads_somewhere(page: dict[str, Any]) -> None:
+    references = {node["$ref"] for node in nodes(page) if "$ref" in node}
+
+    assert references
+    for reference in references:
+        assert reference.removeprefix("#/components/schemas/") in page["components"]["schemas"]
+
+
+def test_every_schema_is_valid(page: dict[str, Any]) -> None:
+    for schema in page["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_example_keeps_its_schema(page: dict[str, Any]) -> None:
+    contents = [node for node in nodes(page) if "schema" in node and "examples" in node]
+
+    assert contents
+    for content in contents:
+        for each in content["examples"].values():
+            validator(page, content["schema"]).validate(each["value"])
+
+
+def test_request_examples_are_accepted(page: dict[str, Any], member: Caller) -> None:
+    body = page["paths"][URL]["post"]["requestBody"]["content"]["application/json"]
+
+    for each in body["examples"].values():
+        assert member.post(URL, json=each["value"]).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"status": "queued"},
+        {"status": "in_progress", "text": "Ebb"},
+        {
+            "status": "completed",
+            "text": "Ebb",
+            "finish_reason": "stop",
+            "prompt_tokens": 1,
+            "completion_tokens": 2,
+        },
+        {"status": "failed", "error_code": "backend_error", "error_message": "No."},
+        {"status": "cancelled"},
+    ],
+)
+def test_answers_keep_the_schema(page: dict[str, Any], member: Caller, row: dict[str, Any]) -> None:
+    path = member.submit()
+    GenerationJob.objects.update(**row)
+
+    one, listed = member.get(path).json(), member.get(URL).json()
+
+    templates = page["paths"]
+    answers = {f"{URL}/{{generation_id}}": one, URL: listed}
+    for template, answer in answers.items():
+        content = templates[template]["get"]["responses"]["200"]["content"]["application/json"]
+        validator(page, content["schema"]).validate(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status"),
+    [
+        ("GET", f"{URL}/x", {}, 404),
+        ("GET", f"{URL}?limit=0", {}, 422),
+        ("POST", URL, {"Content-Type": "text/plain"}, 422),
+        ("GET", URL, {"Authorization": "Bearer wrong"}, 401),
+        ("GET", URL, {"X-Changeover-Hop": "1"}, 508),
+    ],
+)
+def test_errors_keep_the_schema(
+    page: dict[str, Any], member: Caller, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    response = member.request(method, path, headers=headers)
+
+    assert response.status_code == status
+    validator(page, page["components"]["schemas"]["ErrorBody"]).validate(response.json())
+
+
+def test_what_the_schema_refuses_the_api_refuses(page: dict[str, Any], member: Caller) -> None:
+    schema = page["paths"][URL]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    wrong: list[Any] = [
+        {"prompt": ""},
+        {"prompt": "a", "priority": 9},
+        {"prompt": "a", "x": 1},
+        {"messages": [{"role": "user"}]},
+        {"messages": [{"role": "user", "content": [{"type": "audio"}]}]},
+    ]
+
+    for body in wrong:
+        assert not validator(page, schema).is_valid(body), body
+        assert member.post(URL, json=body).status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/api/v1/docs"])
+def test_pages_name_no_provider(anonymous: httpx.Client, path: str) -> None:
+    assert not PROVIDER_WORDS.findall(anonymous.get(path).text.lower())
+
+
+def test_documentation_page_loads_nothing_from_elsewhere(anonymous: httpx.Client) -> None:
+    html = anonymous.get("/api/v1/docs").text
+
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', html)
+
+    assert loaded
+    assert all(url.startswith("/static/") for url in loaded), loaded
+    assert all(finders.find(url.removeprefix("/static/")) for url in loaded)
+    assert (
+        json.loads(re.findall(r"<script type=.application/json.[^>]*>(.*?)</script>", html, re.DOTALL)[0])[
+            "url"
+        ]
+        == "/api/v1/openapi.json"
+    )
