@@ -1,0 +1,73 @@
+"""Middleware of our own: request ids for every route, the check of the Host for the API's."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponseBase
+
+HEADER = "X-Request-ID"
+_ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestIdMiddleware:
+    """Gives each request an id: the caller's X-Request-ID if it is harmless, else a new one.
+
+    The id is in every log line of the request, on `request.request_id` and in the answer's X-Request-ID.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]):
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        return self._answer_async(request) if self.is_async else self._answer(request)
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = _begin(request)
+        response = self.get_response(request)
+        response[HEADER] = request_id  # type: ignore[index]
+        return response  # type: ignore[return-value]
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = _begin(request)
+        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
+        response[HEADER] = request_id
+        return response
+
+
+class AllowedHostMiddleware:
+    """Refuses a Host outside ALLOWED_HOSTS, as CommonMiddleware does for pages.
+
+    The probes /livez and /readyz take any: orchestrators ask by a container's address.
+    """
+
+    sync_capable = False
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]):
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith("/api/"):
+            request.get_host()  # raises DisallowedHost
+        return await self.get_response(request)
+
+
+def _begin(request: HttpRequest) -> str:
+    offered = request.headers.get(HEADER, "")
+    request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+    request.request_id = request_id  # type: ignore[attr-defined]
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    return request_id

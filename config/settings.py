@@ -1,0 +1,173 @@
+"""All settings. This module alone reads the environment; a wrong value stops the start with its name.
+
+The exception are the LLM_* variables, which promise to fall back with a warning instead: they are taken
+as text here and read in llmconfigs/environment.py.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from .environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment(Path(os.environ.get("CHANGEOVER_DOTENV", BASE_DIR / ".env")))
+
+# --- What kind of installation this is
+
+ENVIRONMENT = env.choice("CHANGEOVER_ENV", ("production", "development", "test"), default="production")
+IS_PRODUCTION = ENVIRONMENT == "production"
+DEBUG = env.flag("DEBUG", default=False)
+if DEBUG and IS_PRODUCTION:
+    raise ImproperlyConfigured("DEBUG must be off in production: its error pages show settings and source.")
+DATA_DIR = Path(env.text("CHANGEOVER_DATA_DIR", default=str(BASE_DIR / "var")))
+
+# --- Secrets. Each also reads from a file named by NAME_FILE.
+
+SECRET_KEY = env.secret("SECRET_KEY")
+FIELD_ENCRYPTION_KEYS = env.secrets("FIELD_ENCRYPTION_KEYS")
+API_KEY_PEPPER = env.secret("API_KEY_PEPPER")
+
+# --- Django
+
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", default=[])
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "config",
+    "apikeys",
+    "llmconfigs",
+    "generation",
+    "api",
+    "ninja",
+    "django_htmx",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+# The API's paths are served without the browser's middleware, see config/asgi.py.
+API_MIDDLEWARE = [
+    "config.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "config.middleware.AllowedHostMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Language and time
+
+LANGUAGE_CODE = env.text("LANGUAGE_CODE", default="en")
+LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("TIME_ZONE", default="UTC")
+USE_I18N = True
+USE_TZ = True
+
+# --- Static files
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(DATA_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IS_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage",
+    },
+}
+# Outside production files are served from where they lie; in production from STATIC_ROOT alone.
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not IS_PRODUCTION
+
+# --- Behind HTTPS in production
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # asked from inside, where there is no TLS
+SECURE_HSTS_SECONDS = env.whole_number("SECURE_HSTS_SECONDS", default=31_536_000 if IS_PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_PRODUCTION
+if env.flag("TRUST_X_FORWARDED_PROTO", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# --- Database and broker
+
+SQLITE_URL = f"sqlite:///{quote(str(DATA_DIR / 'changeover.sqlite3'))}"
+DATABASES = {"default": env.database("DATABASE_URL", default=SQLITE_URL)}
+REDIS_URL = env.secret("REDIS_URL", default="")
+
+# --- The fallback when no configuration is active
+
+LLM_ENVIRONMENT = env.starting_with("LLM_") | {"LLM_API_KEY": env.secret("LLM_API_KEY", default="")}
+LLM_ALLOW_REMOTE = env.flag("LLM_ALLOW_REMOTE", default=not IS_PRODUCTION)
+LLM_LOCAL_DOMAINS = env.words("LLM_LOCAL_DOMAINS", default=[])
+LLM_HEALTH_CHECK_TTL_S = env.number("LLM_HEALTH_CHECK_TTL_S", default=5.0, least=0)
+
+# --- Generation jobs
+
+GENERATION_EMBEDDED_RUNNER = env.flag("GENERATION_EMBEDDED_RUNNER", default=not REDIS_URL)
+GENERATION_CONCURRENCY = env.whole_number("GENERATION_CONCURRENCY", default=8, least=1)
+GENERATION_DEADLINE_S = env.number("GENERATION_DEADLINE_S", default=600, least=1)
+GENERATION_MAX_ATTEMPTS = env.whole_number("GENERATION_MAX_ATTEMPTS", default=5, least=1)
+GENERATION_LEASE_S = env.number("GENERATION_LEASE_S", default=30, least=2)
+GENERATION_POLL_INTERVAL_S = env.number("GENERATION_POLL_INTERVAL_S", default=1.0, least=0.05)
+GENERATION_SHUTDOWN_S = env.number("GENERATION_SHUTDOWN_S", default=20, least=0)
+
+API_MAX_BODY_BYTES = env.whole_number("API_MAX_BODY_BYTES", default=10_000_000, least=1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES
+
+# --- Logs
+
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("json", "console"), default="json" if IS_PRODUCTION else "console")
+LOGGING_CONFIG = "config.logs.configure"
+LOGGING = {"level": LOG_LEVEL, "format": LOG_FORMAT}

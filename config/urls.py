@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.utils.translation import gettext_lazy as _
+
+admin.site.site_title = admin.site.site_header = "Changeover"
+admin.site.index_title = _("Administration")
+admin.site.site_url = None
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("api.urls")),
+]
+
+handler400 = "api.fallbacks.bad_request"
+handler403 = "api.fallbacks.permission_denied"
+handler404 = "api.fallbacks.not_found"
+handler500 = "api.fallbacks.server_error"

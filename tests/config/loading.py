@@ -1,0 +1,29 @@
+"""config/settings.py as a process with other variables reads it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests import servers
+from tests.processes import ROOT
+
+_SHOW = """
+import json
+from config import settings
+names = [name for name in vars(settings) if name.isupper() and name != "LANGUAGES"]  # translated lazily
+print(json.dumps({name: repr(getattr(settings, name)) for name in names}))
+"""
+
+
+def settings_with(**variables: str) -> dict[str, Any]:
+    """The repr of each setting."""
+    environment = servers.isolated_environment("") | variables
+    result = subprocess.run(
+        [sys.executable, "-c", _SHOW], env=environment, cwd=ROOT, text=True, capture_output=True
+    )
+    assert result.returncode == 0, result.stderr
+    settings: dict[str, Any] = json.loads(result.stdout)
+    return settings
