@@ -48,7 +48,6 @@ INSTALLED_APPS = [
     "generation",
     "api",
     "ninja",
-    "django_htmx",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
