@@ -46,7 +46,7 @@ def main() -> None:
     install("dev" if options.dev else "base")
     if not options.no_env:
         write_dotenv(ROOT / ".env")
-        (ROOT / "var").mkdir(exist_ok=True)  # the default place of SQLite, which makes no folders
+        make_data_folder(ROOT / "var")
 
 
 def install(requirements: str) -> None:
@@ -90,6 +90,11 @@ def run(*command: str, env: dict[str, str] | None = None) -> None:
     print("+", " ".join(command), flush=True)
     if code := subprocess.run(command, env=env).returncode:
         sys.exit(f"`{' '.join(command)}` failed with exit status {code}; its output is above.")
+
+
+def make_data_folder(path: Path) -> None:
+    """For SQLite, which makes no folders; for the owner alone, since it will hold prompts and answers."""
+    path.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_dotenv(path: Path) -> None:

@@ -29,6 +29,12 @@ def test_dotenv_is_never_overwritten(tmp_path: Path) -> None:
     assert dotenv.read_text() == "SECRET_KEY=mine\n"
 
 
+def test_data_folder_is_private(tmp_path: Path) -> None:
+    bootstrap.make_data_folder(tmp_path / "var")
+
+    assert stat.S_IMODE((tmp_path / "var").stat().st_mode) == 0o700
+
+
 def test_installation_of_another_lock_is_not_taken_for_this_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

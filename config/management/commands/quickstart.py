@@ -55,7 +55,7 @@ class Command(BaseCommand):
             raise CommandError("No answer came; what went wrong is above.")
 
     def prepare(self) -> None:
-        Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
+        Path(settings.DATA_DIR).mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         self.ensure_toy_model()
         self.ensure_admin()
