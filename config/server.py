@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from contextlib import suppress
 from types import FrameType
 
@@ -35,6 +36,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 def build_server(*, shutdown_s: float) -> Server:
     """The server for config.asgi:application, to be run with the socket of `bind`."""
+    # whitenoise hands Django its files as iterators. They are small: reading them whole is what we want.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
     return Server(
         uvicorn.Config(
             "config.asgi:application",
