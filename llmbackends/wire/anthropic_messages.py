@@ -22,7 +22,7 @@ from ..types import (
 )
 from . import Framing, Options, StreamDecoder, WireCall, WireError, anthropic_answer
 from .encoding import arguments_object, refuse_images, renamed, text_only
-from .payload import as_list, as_object, as_text
+from .payload import model_names
 from .reported import error_in
 
 DEFAULT_MAX_TOKENS = 4096
@@ -73,8 +73,7 @@ def decode_error(payload: Any, *, options: Options) -> WireError | None:
 
 
 def decode_models(payload: Any, *, options: Options) -> tuple[str, ...]:
-    models = as_list(as_object(payload, "body").get("data"), "data")
-    return tuple(sorted(as_text(as_object(model, "model").get("id"), "model id") for model in models))
+    return model_names(payload, models_key="data", name_key="id")
 
 
 def check_path(options: Options) -> str | None:

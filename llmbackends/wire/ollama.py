@@ -13,7 +13,7 @@ from typing import Any
 from ..types import ChatRequest, ChatResult, ImagePart, Message, ResponseFormat, Tool, ToolCall
 from . import Framing, Options, StreamDecoder, WireCall, WireError, ollama_answer
 from .encoding import arguments_object, renamed
-from .payload import as_list, as_object, as_text
+from .payload import model_names
 from .reported import error_in
 
 _SAMPLING = {
@@ -64,8 +64,7 @@ def decode_error(payload: Any, *, options: Options) -> WireError | None:
 
 
 def decode_models(payload: Any, *, options: Options) -> tuple[str, ...]:
-    models = as_list(as_object(payload, "body").get("models"), "models")
-    return tuple(sorted(as_text(as_object(model, "model").get("name"), "model name") for model in models))
+    return model_names(payload, models_key="models", name_key="name")
 
 
 def check_path(options: Options) -> str | None:

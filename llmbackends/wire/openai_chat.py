@@ -26,7 +26,7 @@ from ..types import (
 )
 from . import Framing, Options, StreamDecoder, WireCall, WireError, openai_answer
 from .encoding import renamed, text_only
-from .payload import as_list, as_object, as_text
+from .payload import model_names
 from .reported import error_in
 
 _SAMPLING = {
@@ -77,8 +77,7 @@ def decode_error(payload: Any, *, options: Options) -> WireError | None:
 
 
 def decode_models(payload: Any, *, options: Options) -> tuple[str, ...]:
-    models = as_list(as_object(payload, "body").get("data"), "data")
-    return tuple(sorted(as_text(as_object(model, "model").get("id"), "model id") for model in models))
+    return model_names(payload, models_key="data", name_key="id")
 
 
 def check_path(options: Options) -> str | None:

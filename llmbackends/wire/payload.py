@@ -86,6 +86,12 @@ def usage_of(prompt_tokens: int | None, completion_tokens: int | None) -> TokenU
     return TokenUsage(prompt_tokens, completion_tokens)
 
 
+def model_names(payload: Any, *, models_key: str, name_key: str) -> tuple[str, ...]:
+    """The names, sorted, of the list of models that a body holds."""
+    models = as_list(as_object(payload, "body").get(models_key), models_key)
+    return tuple(sorted(as_text(as_object(model, "model").get(name_key), "model name") for model in models))
+
+
 def arguments_of(value: Any) -> str:
     """A tool call's arguments as JSON text: some services send an object, some nothing if there are none."""
     if value is None:
