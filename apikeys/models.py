@@ -68,9 +68,6 @@ class ApiKey(models.Model):
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
-    def is_usable(self, now: datetime) -> bool:
-        return not self.is_revoked and not self.is_expired(now)
-
     def allows(self, scope: Scope) -> bool:
         return scope.value in self.scopes
 
