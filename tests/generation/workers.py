@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.generation.jobs import wait_until
-from tests.processes import MANAGE, ROOT
+from tests.processes import ManageProcess
 
 
-class WorkerProcess:
-    """Its log goes to a file: a pipe that nobody reads would stop it when full."""
-
+class WorkerProcess(ManageProcess):
     def __init__(self, environment: Mapping[str, str], log_file: Path, *arguments: str) -> None:
-        self.log_file = log_file
-        with log_file.open("w") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, MANAGE, "worker", *arguments],
-                env=dict(environment),
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text()
+        super().__init__("worker", *arguments, environment=environment, log_file=log_file)
 
     def wait_for_log(self, text: str, *, timeout_s: float = 30) -> None:
         def is_logged() -> bool:
@@ -36,11 +20,6 @@ class WorkerProcess:
             return text in self.log
 
         wait_until(is_logged, timeout_s=timeout_s)
-
-    def end(self, signal_number: int, *, timeout_s: float = 30) -> int:
-        """The exit status after this signal."""
-        self.process.send_signal(signal_number)
-        return self.process.wait(timeout_s)
 
 
 @contextlib.contextmanager
@@ -53,6 +32,4 @@ def running_worker(
         worker.wait_for_log("runner_started")
         yield worker
     finally:
-        if worker.process.poll() is None:
-            worker.process.kill()
-        worker.process.wait()
+        worker.kill()
