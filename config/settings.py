@@ -1,7 +1,7 @@
 """All settings. This module alone reads the environment; a wrong value stops the start with its name.
 
-The exception are the LLM_* variables, which promise to fall back with a warning instead: they are taken
-as text here and read in llmconfigs/environment.py.
+The exception are the LLM_* variables that describe the fallback model. They promise to give way to their
+defaults with a warning, so they are taken as text here and read in llmconfigs/environment.py.
 """
 
 from __future__ import annotations
