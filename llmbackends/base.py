@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from .types import ChatChunk, ChatRequest, ChatResult, Feature
+from .types import ChatChunk, ChatRequest, ChatResult, EmbeddingRequest, EmbeddingResult, Feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ class ChatBackend(Protocol):
 
     async def generate(self, prompt: str) -> str:
         """The text for a bare prompt, by the provider's prompt route where it has one."""
+        ...
+
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        """A vector for each text. Raises UnsupportedFeature where the provider has no embeddings."""
         ...
 
     async def check(self) -> CheckReport:

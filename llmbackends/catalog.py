@@ -50,7 +50,8 @@ class Provider:
 
     driver: what answers: "http" (a wire format over HTTP) or the name of an in-process backend.
     wire: the module of llmbackends.wire; None for an in-process backend.
-    chat_path, prompt_path, models_path: below the endpoint; None where the service has no such route.
+    chat_path, prompt_path, embeddings_path, models_path: below the endpoint; None where the service has no
+        such route.
     takes_named_tool: False where the service reads only words in tool_choice: then a tool chosen by name is
         sent as the only one, and required.
     parameters: JSON Schema of the sampling parameters it takes; a name that is not there is not supported.
@@ -72,6 +73,7 @@ class Provider:
     default_timeout_s: float = 120.0
     chat_path: str | None = None
     prompt_path: str | None = None
+    embeddings_path: str | None = None
     models_path: str | None = None
     check: CheckCall = CheckCall(None)
     features: frozenset[Feature] = frozenset()
@@ -135,8 +137,10 @@ OLLAMA = Provider(
     default_model="codellama:13b",
     chat_path="/api/chat",
     prompt_path="/api/generate",
+    embeddings_path="/api/embed",
     models_path="/api/tags",
     check=CheckCall("/api/tags", lists_models=True),
+    # logprobs since 0.12.11, https://docs.ollama.com/api, read 2026-11; older servers tell none
     features=_ALL_FEATURES - {Feature.TOOL_CHOICE},
     parameters=parameters(*_LLAMA_PARAMETERS),
     options=object_schema({"context_size": _CONTEXT_SIZE, "keep_alive": _TEXT}),
@@ -152,6 +156,7 @@ LLAMA_CPP = Provider(
     default_model="codellama",
     chat_path="/v1/chat/completions",
     prompt_path="/v1/completions",
+    embeddings_path="/v1/embeddings",
     models_path="/v1/models",
     check=CheckCall("/health"),
     features=_ALL_FEATURES,
@@ -185,6 +190,7 @@ VLLM = Provider(
     default_model="codellama/CodeLlama-13b-hf",
     chat_path="/v1/chat/completions",
     prompt_path="/v1/completions",
+    embeddings_path="/v1/embeddings",
     models_path="/v1/models",
     check=CheckCall("/health"),
     features=_ALL_FEATURES,
@@ -204,7 +210,8 @@ GROQ = Provider(
     chat_path="/chat/completions",
     models_path="/models",
     check=CheckCall("/models"),
-    features=_ALL_FEATURES,
+    # logprobs are answered with 400: https://console.groq.com/docs/openai, read 2026-11
+    features=_ALL_FEATURES - {Feature.LOGPROBS, Feature.EMBEDDINGS},
     parameters=parameters(*_OPENAI_PARAMETERS),
     options=_NO_OPTIONS,
 )
@@ -218,6 +225,7 @@ OPENAI = Provider(
     default_endpoint="https://api.openai.com/v1",
     default_model="gpt-4o-mini",
     chat_path="/chat/completions",
+    embeddings_path="/embeddings",
     models_path="/models",
     check=CheckCall("/models"),
     features=_ALL_FEATURES,
@@ -256,6 +264,8 @@ OPENROUTER = Provider(
     default_endpoint="https://openrouter.ai/api/v1",
     default_model="openai/gpt-4o-mini",
     chat_path="/chat/completions",
+    # https://openrouter.ai/docs (createembeddingsrequest), read 2026-11
+    embeddings_path="/embeddings",
     models_path="/models",
     check=CheckCall("/key"),  # its /models needs no key, so it proves nothing
     features=_ALL_FEATURES,

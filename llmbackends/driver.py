@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 from . import wire as wires
 from .base import CheckReport
 from .catalog import Provider
-from .errors import BackendError, BadAnswer, ConnectionLost, ModelNotFound, RequestError, UnsupportedFeature
+from .errors import (
+    BackendError,
+    BadAnswer,
+    ConfigurationError,
+    ConnectionLost,
+    ModelNotFound,
+    UnsupportedFeature,
+)
 from .framing import parser_for
+from .guard import Guard
 from .http import HTTPAnswer, HTTPCall, HTTPClient
+from .logprobs import limited_decoder, limited_result
 from .mapping import error_from_answer
-from .requests import prepare_request
+from .outgoing import Outgoing
+from .requests import RequestRules
 from .retry import RetryPolicy, call_with_retries, parse_retry_after
-from .secret import MASK, Secret
 from .spec import BackendSpec
 from .streaming import ChunkStream, SingleChunk
-from .types import ChatChunk, ChatRequest, ChatResult
-from .wire import Wire, WireError
+from .types import ChatChunk, ChatRequest, ChatResult, EmbeddingRequest, EmbeddingResult
+from .wire import EmbeddingWire, Wire, WireError
 from .wire.payload import parse_json
-
-logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -37,16 +43,15 @@ LOOK_UP_TIMEOUT_S = 10.0
 _LOOK_UP_RETRIES = RetryPolicy(max_retries=1, base_s=0.1, only=ConnectionLost)
 _MAX_ERROR_BYTES = 64 * 1024
 _SHOWN = 200
-_SHORTEST_PART = 8
-"""Characters of a key that are worth masking."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A request ready to be sent, and the route it takes."""
+    """A request ready to be sent, and what is needed to read its answer."""
 
     http: HTTPCall
     route: str
+    top_logprobs: int | None
 
 
 class WireBackend:
@@ -61,8 +66,10 @@ class WireBackend:
         self._provider = provider
         self._wire = wire or wires.load(provider.wire or "")
         self._wire.check_options(spec.options)
-        self._base_url = _base_url(spec.endpoint_url, provider)
+        self._rules = RequestRules(spec, provider)
+        self._outgoing = Outgoing(spec, provider)
         self._retries = RetryPolicy(spec.max_retries)
+        self._guard = Guard(provider.label, spec.api_key)
         self._http = HTTPClient(
             connect_timeout_s=spec.connect_timeout_s,
             idle_timeout_s=spec.idle_timeout_s,
@@ -74,8 +81,9 @@ class WireBackend:
 
     async def complete(self, request: ChatRequest) -> ChatResult:
         prepared = self._prepare(request, stream=False)
-        deadline = _deadline(self._spec.timeout_s)
-        return await self._with_retries(lambda: self._complete_once(prepared, deadline), deadline)
+        decode = partial(self._wire.decode, route=prepared.route, options=self._spec.options)
+        result = await self._fetch(prepared.http, decode)
+        return limited_result(result, request.top_logprobs)
 
     @asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[ChatChunk]]:
@@ -91,6 +99,14 @@ class WireBackend:
 
     async def generate(self, prompt: str) -> str:
         return (await self.complete(ChatRequest(prompt=prompt))).text
+
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        self._rules.require_embeddings()
+        path, wire, options = self._provider.embeddings_path, self._wire, self._spec.options
+        if path is None or not isinstance(wire, EmbeddingWire):
+            raise ConfigurationError(f"{self._provider.label} has no route or no language for embeddings.")
+        call = self._outgoing.post(path, wire.encode_embeddings(request, model=self.model, options=options))
+        return await self._fetch(call, partial(wire.decode_embeddings, request=request, options=options))
 
     async def check(self) -> CheckReport:
         started_at = asyncio.get_running_loop().time()
@@ -110,9 +126,8 @@ class WireBackend:
 
     def _prepare(self, request: ChatRequest, *, stream: bool) -> _Prepared:
         provider = self._provider
-        request = prepare_request(request, self._spec, provider)
         call = self._wire.encode(
-            request,
+            self._rules.apply(request),
             model=self.model,
             stream=stream,
             prompt_route=provider.prompt_path is not None,
@@ -121,26 +136,22 @@ class WireBackend:
         path = call.path
         if path is None:
             path = (provider.prompt_path if call.route == "prompt" else provider.chat_path) or ""
-        http = self._http_call(call.method, path, call.headers, _as_json(call.body))
-        return _Prepared(replace(http, ends_connection=stream), call.route)
+        http = self._outgoing.post(
+            path, call.body, method=call.method, headers=call.headers, ends_connection=stream
+        )
+        return _Prepared(http, call.route, request.top_logprobs)
 
-    def _http_call(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> HTTPCall:
-        auth = _auth_header(self._provider, self._spec.api_key)
-        given = {
-            name.lower(): value for name, value in (*self._provider.headers.items(), *headers.items(), *auth)
-        }
-        if body is not None:
-            given.setdefault("content-type", "application/json")
-        url = join_url(self._base_url, path)
-        return HTTPCall(method, url, given, body, harmless=body is None)
+    async def _fetch(self, call: HTTPCall, decode: Callable[[Any], T]) -> T:
+        """What `decode` makes of the JSON of a plain answer."""
+        deadline = _deadline(self._spec.timeout_s)
 
-    async def _complete_once(self, prepared: _Prepared, deadline: float) -> ChatResult:
-        async with self._http.send(prepared.http, deadline=deadline) as answer:
-            await self._require_success(answer)
-            payload = parse_json(await answer.read())
-        return self._wire.decode(payload, route=prepared.route, options=self._spec.options)
+        async def attempt() -> T:
+            async with self._http.send(call, deadline=deadline) as answer:
+                await self._require_success(answer)
+                payload = parse_json(await answer.read())
+            return decode(payload)
+
+        return await self._with_retries(attempt, deadline)
 
     async def _open_stream(self, prepared: _Prepared, deadline: float) -> tuple[AsyncExitStack, ChunkStream]:
         """The stream with its first chunk read, and the stack that closes its connection."""
@@ -150,7 +161,8 @@ class WireBackend:
             answer = await stack.enter_async_context(self._http.send(prepared.http, deadline=deadline))
             await self._require_success(answer)
             decoder = self._wire.stream_decoder(route=prepared.route, options=self._spec.options)
-            chunks = ChunkStream(answer, parser_for(framing), decoder, self._guarded)
+            decoder = limited_decoder(decoder, prepared.top_logprobs)
+            chunks = ChunkStream(answer, parser_for(framing), decoder, self._guard)
             await chunks.wait_for_first()
             return stack.pop_all(), chunks
 
@@ -183,7 +195,7 @@ class WireBackend:
         accepts_refusal: bool = False,
     ) -> T:
         """What `read` makes of the answer to a GET. `accepts_refusal`: of a 3xx or 4xx answer as well."""
-        call = self._http_call("GET", path, {})
+        call = self._outgoing.look_up(path)
         deadline = _deadline(min(self._spec.timeout_s, LOOK_UP_TIMEOUT_S))
 
         async def attempt() -> T:
@@ -200,10 +212,12 @@ class WireBackend:
     # Answers and errors
 
     async def _require_success(self, answer: HTTPAnswer) -> None:
-        if 200 <= answer.status < 300:
-            return
+        if not 200 <= answer.status < 300:
+            raise await self._error_of(answer)
+
+    async def _error_of(self, answer: HTTPAnswer) -> BackendError:
         body = await answer.read_start(_MAX_ERROR_BYTES)
-        raise error_from_answer(
+        return error_from_answer(
             status=answer.status,
             error=self._wire_error(answer, body),
             retry_after_s=parse_retry_after(answer.headers.get("Retry-After")),
@@ -226,54 +240,10 @@ class WireBackend:
         policy: RetryPolicy | None = None,
     ) -> T:
         async def guarded_attempt() -> T:
-            with self._guarded():
+            with self._guard:
                 return await attempt()
 
         return await call_with_retries(guarded_attempt, policy or self._retries, deadline=deadline)
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Lets only BackendErrors out, and no key in them, even if the service repeats it to us."""
-        try:
-            yield
-        except BackendError as error:
-            _mask(error, self._spec.api_key)
-            raise
-        except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            logger.exception("The answer of %s could not be read.", self._provider.label)
-            raise BadAnswer(f"The answer of {self._provider.label} could not be read.") from error
-
-
-def _base_url(endpoint_url: str, provider: Provider) -> str:
-    """Without a /v1 at its end where the provider's own paths begin with it: not all do (vLLM's /health)."""
-    base = endpoint_url.rstrip("/")
-    return base.removesuffix("/v1") if (provider.chat_path or "").startswith("/v1/") else base
-
-
-def join_url(endpoint_url: str, path: str) -> str:
-    """The endpoint with the path below it. An endpoint that already ends in /v1 does not get it twice."""
-    base = endpoint_url.rstrip("/")
-    if not path:
-        return base
-    path = "/" + path.lstrip("/")
-    if base.endswith("/v1") and path.startswith("/v1/"):
-        base = base.removesuffix("/v1")
-    return base + path
-
-
-def _auth_header(provider: Provider, key: Secret) -> tuple[tuple[str, str], ...]:
-    if not key:
-        return ()
-    if provider.auth == "bearer":
-        return (("authorization", f"Bearer {key.reveal()}"),)
-    return (("x-api-key", key.reveal()),)
-
-
-def _as_json(body: Mapping[str, object]) -> bytes:
-    try:
-        return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise RequestError(f"The request cannot be written as JSON: {error}.") from error
 
 
 async def _read_any_answer(answer: HTTPAnswer) -> str:
@@ -283,21 +253,3 @@ async def _read_any_answer(answer: HTTPAnswer) -> str:
 
 def _deadline(timeout_s: float) -> float:
     return asyncio.get_running_loop().time() + timeout_s
-
-
-def _mask(error: BackendError, key: Secret) -> None:
-    if not key:
-        return
-    error.message = _without_key(error.message, key)
-    error.args = (error.message,)
-    for name, value in error.details.items():
-        if isinstance(value, str):
-            error.details[name] = _without_key(value, key)
-
-
-def _without_key(text: str, key: Secret) -> str:
-    """Without the beginning of the key, too: what repeats it may have been cut within it."""
-    value = key.reveal()
-    for length in range(len(value), min(len(value), _SHORTEST_PART) - 1, -1):
-        text = text.replace(value[:length], MASK)
-    return text

@@ -19,11 +19,12 @@ from itertools import islice
 
 from .base import CheckReport
 from .catalog import Provider
-from .dummy_answer import DummyAnswer, answer_to
+from .dummy_answer import DummyAnswer, answer_to, prompt_tokens
+from .dummy_numbers import embedding_result
 from .errors import BackendError, BackendTimeout, BackendUnavailable, BadAnswer, RateLimited, StreamCut
 from .in_process import Deadline, InProcessBackend
 from .spec import BackendSpec
-from .types import ChatChunk, ChatRequest
+from .types import ChatChunk, ChatRequest, EmbeddingRequest, EmbeddingResult
 
 _FAILURES: dict[str, Callable[[], BackendError]] = {
     "unavailable": lambda: BackendUnavailable("The dummy plays a service that is down."),
@@ -52,6 +53,11 @@ class DummyBackend(InProcessBackend):
             first = await anext(chunks)
             yield _chain(first, chunks)
 
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        self.prepare_embedding()
+        await self._begin(Deadline(self._spec.timeout_s))
+        return embedding_result(request, prompt_tokens(request.texts))
+
     async def check(self) -> CheckReport:
         if self._failure in ("check", "unavailable"):
             raise _FAILURES["unavailable"]()
@@ -62,10 +68,7 @@ class DummyBackend(InProcessBackend):
 
     async def _chunks(self, answer: DummyAnswer) -> AsyncGenerator[ChatChunk, None]:
         deadline = Deadline(self._spec.timeout_s)
-        starts_at = asyncio.get_running_loop().time() + self._delay_s
-        await _sleep_until(starts_at, deadline)
-        if self._failure in _FAILURES:
-            raise _FAILURES[self._failure]()
+        starts_at = await self._begin(deadline)
         for index, chunk in enumerate(self._tokens_sent(answer)):
             if self._tokens_per_s is not None:
                 await _sleep_until(starts_at + index / self._tokens_per_s, deadline)
@@ -73,6 +76,14 @@ class DummyBackend(InProcessBackend):
         if self._failure == "cut":
             raise StreamCut("The dummy plays a stream that breaks off.")
         yield answer.last_chunk()
+
+    async def _begin(self, deadline: Deadline) -> float:
+        """When the answer begins, which is now."""
+        starts_at = asyncio.get_running_loop().time() + self._delay_s
+        await _sleep_until(starts_at, deadline)
+        if self._failure in _FAILURES:
+            raise _FAILURES[self._failure]()
+        return starts_at
 
     def _tokens_sent(self, answer: DummyAnswer) -> Iterator[ChatChunk]:
         count = len(answer.tokens)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from .dummy_numbers import token_logprob
 from .errors import UnsupportedFeature
 from .json_example import NoExample, Schema, example_of
-from .types import ChatChunk, ChatRequest, FinishReason, ImagePart, TokenUsage, Tool, ToolCallDelta
+from .types import (
+    ChatChunk,
+    ChatRequest,
+    FinishReason,
+    ImagePart,
+    TokenLogprob,
+    TokenUsage,
+    Tool,
+    ToolCallDelta,
+)
 
 _TOKEN = re.compile(r"\s*\S+|\s+\Z")
 _REPEATED = 200
@@ -26,15 +36,19 @@ class DummyAnswer:
     finish_reason: FinishReason
     usage: TokenUsage
     call: ToolCallDelta | None = None
+    top_logprobs: int | None = None
 
     def token_chunks(self) -> Iterator[ChatChunk]:
         for index, token in enumerate(self.tokens):
             if self.call is None:
-                yield ChatChunk(text=token)
+                yield ChatChunk(text=token, logprobs=self._logprobs(token, index))
             elif index == 0:
                 yield ChatChunk(tool_calls=(ToolCallDelta(0, self.call.id, self.call.name, token),))
             else:
                 yield ChatChunk(tool_calls=(ToolCallDelta(0, arguments=token),))
+
+    def _logprobs(self, token: str, index: int) -> tuple[TokenLogprob, ...]:
+        return () if self.top_logprobs is None else (token_logprob(token, index, self.top_logprobs),)
 
     def last_chunk(self) -> ChatChunk:
         return ChatChunk(finish_reason=self.finish_reason, usage=self.usage)
@@ -59,11 +73,12 @@ def _limited(
     limit = request.sampling.max_tokens
     if limit is not None and len(tokens) > limit:
         tokens, finish_reason = tokens[:limit], FinishReason.LENGTH
-    return DummyAnswer(tokens, finish_reason, TokenUsage(_prompt_tokens(request), len(tokens)), call)
+    usage = TokenUsage(prompt_tokens(message.text for message in request.as_messages), len(tokens))
+    return DummyAnswer(tokens, finish_reason, usage, call, request.top_logprobs)
 
 
-def _prompt_tokens(request: ChatRequest) -> int:
-    return sum(max(1, len(_TOKEN.findall(message.text))) for message in request.as_messages)
+def prompt_tokens(texts: Iterable[str]) -> int:
+    return sum(max(1, len(_TOKEN.findall(text))) for text in texts)
 
 
 def _tool_to_call(request: ChatRequest) -> Tool | None:

@@ -9,7 +9,7 @@ model's stream can do: they are read over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,38 +52,45 @@ class SSEParser:
         self._max_event_bytes = max_event_bytes
         self._after_cr = False
         self._event = b""
-        self._data = bytearray()
+        self._data: list[bytes] = []
+        self._data_bytes = 0
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
-        if self._after_cr and chunk:
-            chunk = chunk.removeprefix(b"\n")  # the second half of a CRLF
-            self._after_cr = False
-        if chunk:
-            self._after_cr = chunk.endswith(b"\r")
-            pieces = chunk.splitlines()  # of bytes: splits at CR, LF and CRLF only
-            rest = b"" if chunk.endswith((b"\r", b"\n")) else pieces.pop()
-            yield from self._events(self._lines.complete(pieces, rest))
-
-    def close(self) -> Iterator[Event]:
-        return iter(())
-
-    def _events(self, lines: Iterator[bytes]) -> Iterator[Event]:
-        for line in lines:
+        for line in self._lines_of(chunk):
             if line:
                 self._read_field(line)
                 continue
             if self._data:
-                yield Event(_decode(self._event), _decode(self._data[:-1]))
-                self._data.clear()
+                yield self._take_event()
             self._event = b""
+
+    def close(self) -> Iterator[Event]:
+        return iter(())
+
+    def _lines_of(self, chunk: bytes) -> Iterable[bytes]:
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")  # the second half of a CRLF
+            self._after_cr = False
+        if not chunk:
+            return ()
+        self._after_cr = chunk.endswith(b"\r")
+        pieces = chunk.splitlines()  # of bytes: splits at CR, LF and CRLF only
+        rest = b"" if chunk.endswith((b"\r", b"\n")) else pieces.pop()
+        return self._lines.complete(pieces, rest, len(chunk))
+
+    def _take_event(self) -> Event:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        self._data.clear()
+        self._data_bytes = 0
+        return Event(_decode(self._event), _decode(data))
 
     def _read_field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data += value
-            self._data += b"\n"
-            if len(self._data) - 1 > self._max_event_bytes:
+            self._data.append(value)
+            self._data_bytes += len(value) + 1
+            if self._data_bytes - 1 > self._max_event_bytes:
                 raise BadAnswer(f"An event of the stream is longer than {self._max_event_bytes} bytes.")
         elif name == b"event":
             self._event = value
@@ -97,12 +104,12 @@ class NDJSONParser:
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         *pieces, rest = chunk.split(b"\n")  # not at CR, which is white space in JSON
-        return self._events(self._lines.complete(pieces, rest))
+        return self._events(self._lines.complete(pieces, rest, len(chunk)))
 
     def close(self) -> Iterator[Event]:
-        return self._events(self._lines.complete([b""], b""))
+        return self._events(self._lines.complete([b""], b"", 0))
 
-    def _events(self, lines: Iterator[bytes]) -> Iterator[Event]:
+    def _events(self, lines: Iterable[bytes]) -> Iterator[Event]:
         for line in lines:
             if text := line.strip():
                 yield Event("", _decode(text))
@@ -116,8 +123,20 @@ class _Lines:
         self._pending = bytearray()
         self._at_start = True
 
-    def complete(self, pieces: list[bytes], rest: bytes) -> Iterator[bytes]:
-        """The whole lines: what is pending begins the first of `pieces`; then `rest` is pending."""
+    def complete(self, pieces: list[bytes], rest: bytes, size: int) -> Iterable[bytes]:
+        """The whole lines: what is pending begins the first of `pieces`; then `rest` is pending.
+
+        size: of all of them together, and a bit more where there are ends of lines.
+        """
+        if self._at_start or len(self._pending) + size > self._max_bytes:
+            return self._complete_one_by_one(pieces, rest)
+        if pieces and self._pending:
+            pieces[0] = bytes(self._pending + pieces[0])
+            self._pending.clear()
+        self._pending += rest
+        return pieces
+
+    def _complete_one_by_one(self, pieces: list[bytes], rest: bytes) -> Iterator[bytes]:
         for piece in pieces:
             self._check_size(piece)
             line = bytes(self._pending + piece) if self._pending else piece

@@ -11,9 +11,17 @@ from contextlib import AbstractAsyncContextManager
 from .base import CheckReport
 from .catalog import Provider
 from .errors import BackendTimeout, BackendUnavailable
-from .requests import prepare_request
+from .requests import RequestRules
 from .spec import BackendSpec
-from .types import ChatChunk, ChatRequest, ChatResult, ChunkCollector
+from .types import (
+    ChatChunk,
+    ChatRequest,
+    ChatResult,
+    ChunkCollector,
+    EmbeddingRequest,
+    EmbeddingResult,
+    Feature,
+)
 
 
 class InProcessBackend(ABC):
@@ -29,6 +37,7 @@ class InProcessBackend(ABC):
         self.sampling_parameters = provider.sampling_parameters
         self._spec = spec
         self._provider = provider
+        self._rules = RequestRules(spec, provider)
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -53,14 +62,26 @@ class InProcessBackend(ABC):
     async def generate(self, prompt: str) -> str:
         return (await self.complete(ChatRequest(prompt=prompt))).text
 
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        """A backend that has embeddings says so in its row, and writes this method."""
+        raise self._rules.unsupported(Feature.EMBEDDINGS)
+
     async def aclose(self) -> None:
         self._is_closed = True
 
     def prepare(self, request: ChatRequest) -> ChatRequest:
         """Raises UnsupportedFeature, RequestError, or BackendUnavailable if the backend has been closed."""
+        self._require_open()
+        return self._rules.apply(request)
+
+    def prepare_embedding(self) -> None:
+        """For a subclass's `embed` to begin with. Raises UnsupportedFeature or BackendUnavailable."""
+        self._require_open()
+        self._rules.require_embeddings()
+
+    def _require_open(self) -> None:
         if self._is_closed:
             raise BackendUnavailable("This backend has been closed.", retryable=False)
-        return prepare_request(request, self._spec, self._provider)
 
 
 class Deadline:

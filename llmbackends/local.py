@@ -20,11 +20,14 @@ from .catalog import Provider
 from .errors import BackendError, RequestError
 from .in_process import Deadline, InProcessBackend
 from .llama import pool
+from .llama.embedder import Embedder
 from .llama.model import Generation, Item, LlamaModel
-from .llama.model_file import make_recipe, require_gguf
+from .llama.model_file import Purpose, make_recipe, require_gguf
+from .logprobs import limited_decoder
 from .spec import BackendSpec
-from .types import ChatChunk, ChatRequest
+from .types import ChatChunk, ChatRequest, EmbeddingRequest, EmbeddingResult
 from .wire import StreamDecoder, WireCall, openai_chat
+from .wire.payload import parse_json
 
 T = TypeVar("T")
 
@@ -43,14 +46,16 @@ class LocalBackend(InProcessBackend):
         super().__init__(spec, provider)
         self._path = Path(spec.options["model_path"]).absolute()
         self.model = spec.model or self._path.stem
-        self._kept: pool.SharedModel | None = None
+        self._kept: dict[Purpose, pool.SharedModel] = {}
 
     @contextlib.asynccontextmanager
     async def stream(self, request: ChatRequest) -> AsyncIterator[AsyncIterator[ChatChunk]]:
         call = self._encode(request)
         deadline = Deadline(self._spec.timeout_s)
-        async with self._loaded_model(deadline) as model:
-            chunks = _ChunkStream(openai_chat.stream_decoder(route=call.route, options={}), deadline)
+        async with self._loaded("chat", deadline) as model:
+            assert isinstance(model, LlamaModel)
+            decoder = openai_chat.stream_decoder(route=call.route, options={})
+            chunks = _ChunkStream(limited_decoder(decoder, request.top_logprobs), deadline)
             generation = _generation(call, chunks.receive)
             model.submit(generation)
             try:
@@ -58,6 +63,15 @@ class LocalBackend(InProcessBackend):
                 yield chunks
             finally:
                 model.withdraw(generation)
+
+    async def embed(self, request: EmbeddingRequest) -> EmbeddingResult:
+        self.prepare_embedding()
+        body = json.dumps(openai_chat.encode_embeddings(request, model=self.model, options={}))
+        deadline = Deadline(self._spec.timeout_s)
+        async with self._loaded("embeddings", deadline) as embedder:
+            assert isinstance(embedder, Embedder)
+            answer = await _embeddings_by(embedder, body, deadline)
+        return openai_chat.decode_embeddings(parse_json(answer), request=request, options={})
 
     async def check(self) -> CheckReport:
         started_at = asyncio.get_running_loop().time()
@@ -72,9 +86,9 @@ class LocalBackend(InProcessBackend):
     async def aclose(self) -> None:
         """Returns when the memory is free, if nobody else uses the model."""
         await super().aclose()
-        kept, self._kept = self._kept, None
-        if kept is not None and pool.release(kept):
-            await _result_of(kept.freed)
+        kept, self._kept = self._kept, {}
+        for shared in [each for each in kept.values() if pool.release(each)]:
+            await _result_of(shared.freed)
 
     def _encode(self, request: ChatRequest) -> WireCall:
         return openai_chat.encode(
@@ -82,8 +96,8 @@ class LocalBackend(InProcessBackend):
         )
 
     @contextlib.asynccontextmanager
-    async def _loaded_model(self, deadline: Deadline) -> AsyncIterator[LlamaModel]:
-        shared = self._acquire()
+    async def _loaded(self, purpose: Purpose, deadline: Deadline) -> AsyncIterator[LlamaModel | Embedder]:
+        shared = self._acquire(purpose)
         try:
             self._keep(shared)
             async with deadline.limit("Loading the model", processed=False):
@@ -92,21 +106,24 @@ class LocalBackend(InProcessBackend):
         finally:
             pool.release(shared)
 
-    def _acquire(self) -> pool.SharedModel:
+    def _acquire(self, purpose: Purpose) -> pool.SharedModel:
         options = self._spec.options
         recipe = make_recipe(
             self._path,
             context_size=options.get("context_size", DEFAULT_CONTEXT_SIZE),
             threads=options.get("threads"),
+            purpose=purpose,
         )
         return pool.acquire(recipe)
 
     def _keep(self, shared: pool.SharedModel) -> None:
         """Stays a user of the model between requests, even if this one gives up before it is loaded."""
-        if shared is self._kept:
+        purpose = shared.recipe.purpose
+        before = self._kept.get(purpose)
+        if shared is before:
             return
         pool.retain(shared)
-        before, self._kept = self._kept, shared
+        self._kept[purpose] = shared
         if before is not None:
             pool.release(before)
 
@@ -155,6 +172,15 @@ def _generation(call: WireCall, receive: Callable[[Item], None]) -> Generation:
     # No token of a text is shorter than a byte, and JSON is longer than any chat template.
     prompt_tokens = len(body.encode(errors="replace"))
     return Generation(call.route, body, prompt_tokens + call.body.get("max_tokens", _UNLIMITED), receive)
+
+
+async def _embeddings_by(embedder: Embedder, body: str, deadline: Deadline) -> str:
+    answer = embedder.submit(body)
+    try:
+        async with deadline.limit("Waiting for the embeddings"):
+            return await _result_of(answer)
+    finally:
+        answer.cancel()  # of use if its turn has not come
 
 
 async def _result_of(future: Future[T]) -> T:

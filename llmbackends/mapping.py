@@ -79,6 +79,7 @@ _BY_WORDING: tuple[tuple[str, _Verdict], ...] = (
     ("context window", _TOO_LONG),
     ("context limit", _TOO_LONG),
     ("maximum model length", _TOO_LONG),
+    ("too large to process", _TOO_LONG),
     ("prompt is too long", _TOO_LONG),
     ("input is too long", _TOO_LONG),
     ("exceeds the maximum number of tokens", _TOO_LONG),

@@ -7,24 +7,48 @@ from dataclasses import replace
 from .catalog import Provider
 from .errors import RequestError, UnsupportedFeature
 from .spec import BackendSpec
-from .types import ChatRequest, ToolChoice
+from .types import ChatRequest, Feature, ToolChoice
 
 
-def prepare_request(request: ChatRequest, spec: BackendSpec, provider: Provider) -> ChatRequest:
-    """The request with the spec's sampling where it sets none itself.
+class RequestRules:
+    """What one backend makes of requests.
 
-    Raises UnsupportedFeature, with the names in `details["unsupported"]`, or RequestError.
+    Raises RequestError, or UnsupportedFeature with the names of what is lacking in `details["unsupported"]`.
     """
-    request = replace(request, sampling=request.sampling.over(spec.sampling))
-    lacking: list[str] = [
-        *sorted(request.features() - provider.features),
-        *sorted(request.sampling.given().keys() - provider.sampling_parameters),
-    ]
-    if lacking:
-        raise UnsupportedFeature(
-            f"{provider.label} does not support {', '.join(lacking)}.", details={"unsupported": lacking}
+
+    def __init__(self, spec: BackendSpec, provider: Provider) -> None:
+        self._defaults = spec.sampling
+        self._provider = provider
+        self._sampling_parameters = provider.sampling_parameters
+
+    def apply(self, request: ChatRequest) -> ChatRequest:
+        """The request with the spec's sampling where it sets none itself."""
+        sampling = request.sampling.over(self._defaults)
+        request = self._without_tools_not_to_be_called(request)
+        lacking_features = request.features() - self._provider.features
+        lacking_parameters = sampling.given().keys() - self._sampling_parameters
+        if lacking_features or lacking_parameters:
+            raise self.unsupported(*sorted(lacking_features), *sorted(lacking_parameters))
+        if sampling is not request.sampling:
+            request = replace(request, sampling=sampling)
+        return request if self._provider.takes_named_tool else _with_named_tool_only(request)
+
+    def _without_tools_not_to_be_called(self, request: ChatRequest) -> ChatRequest:
+        """Where the service cannot be told to leave the tools alone, it does not get to know them."""
+        choice = request.tool_choice
+        if choice is None or choice.mode != "none" or Feature.TOOL_CHOICE in self._provider.features:
+            return request
+        return replace(request, tools=(), tool_choice=None)
+
+    def require_embeddings(self) -> None:
+        if Feature.EMBEDDINGS not in self._provider.features:
+            raise self.unsupported(Feature.EMBEDDINGS)
+
+    def unsupported(self, *lacking: str) -> UnsupportedFeature:
+        return UnsupportedFeature(
+            f"{self._provider.label} does not support {', '.join(lacking)}.",
+            details={"unsupported": list(lacking)},
         )
-    return request if provider.takes_named_tool else _with_named_tool_only(request)
 
 
 def _with_named_tool_only(request: ChatRequest) -> ChatRequest:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .client_bounds import ClientBounds
 from .secret import Secret
 from .types import Sampling
 
@@ -22,6 +23,7 @@ class BackendSpec:
     idle_timeout_s: the longest silence once an answer has begun.
     max_retries: further attempts after the first.
     sampling: what is sent where a request sets nothing itself.
+    client_bounds: what a client's request may set itself.
     options: the provider's own settings (context size, model path, body template …), valid by its schema.
     """
 
@@ -33,6 +35,7 @@ class BackendSpec:
     connect_timeout_s: float = 10.0
     idle_timeout_s: float = 60.0
     max_retries: int = 2
-    max_connections: int = 256
+    max_connections: int = 4096
     sampling: Sampling = field(default_factory=Sampling)
+    client_bounds: ClientBounds = field(default_factory=ClientBounds)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # headers may hold a secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractContextManager
 from typing import Self
 
@@ -25,7 +25,7 @@ class ChunkStream(AsyncIterator[ChatChunk]):
         answer: HTTPAnswer,
         parser: EventParser,
         decoder: StreamDecoder,
-        guard: Callable[[], AbstractContextManager[None]],
+        guard: AbstractContextManager[None],
     ) -> None:
         self._answer = answer
         self._parser = parser
@@ -60,30 +60,36 @@ class ChunkStream(AsyncIterator[ChatChunk]):
             await self._answer.finish()
 
     async def _read_more(self) -> None:
+        """Called when nothing is pending, so what is pending afterwards is new."""
         try:
-            with self._guard():
-                piece = await self._answer.read_piece()
-                for chunk in self._decoded(piece) if piece else self._last_decoded():
-                    self._pending.append(chunk)
-                    self._has_reason = chunk.finish_reason is not None
+            with self._guard:
+                if piece := await self._answer.read_piece():
+                    self._decode(piece)
+                else:
+                    self._decode_end()
                 if self._has_ended and not self._has_reason:
                     raise StreamCut("The stream ended without saying why.")
         except BackendError as error:
             self._error = error
 
-    def _decoded(self, piece: bytes) -> Iterator[ChatChunk]:
+    def _decode(self, piece: bytes) -> None:
         for event in self._parser.feed(piece):
-            yield from self._decoder.feed(event.event, event.data)
+            self._add(self._decoder.feed(event.event, event.data))
             if self._decoder.ended:
                 self._has_ended = True
                 return
 
-    def _last_decoded(self) -> Iterator[ChatChunk]:
+    def _decode_end(self) -> None:
         for event in self._parser.close():
-            yield from self._decoder.feed(event.event, event.data)
+            self._add(self._decoder.feed(event.event, event.data))
         if not self._decoder.ended:
-            yield from self._decoder.close()
+            self._add(self._decoder.close())
         self._has_ended = True
+
+    def _add(self, chunks: Iterable[ChatChunk]) -> None:
+        self._pending.extend(chunks)  # up to the error, if this raises one
+        if self._pending:
+            self._has_reason = self._pending[-1].finish_reason is not None
 
 
 def as_chunk(result: ChatResult) -> ChatChunk:
@@ -97,6 +103,7 @@ def as_chunk(result: ChatResult) -> ChatChunk:
         finish_reason=result.finish_reason,
         usage=result.usage,
         reasoning=result.reasoning,
+        logprobs=result.logprobs,
     )
 
 

@@ -30,6 +30,8 @@ class Feature(StrEnum):
     TOOLS = "tools"
     TOOL_CHOICE = "tool_choice"
     IMAGES = "images"
+    LOGPROBS = "logprobs"
+    EMBEDDINGS = "embeddings"
     JSON_OBJECT = "json_object"
     JSON_SCHEMA = "json_schema"
 
@@ -76,7 +78,13 @@ class Message:
 
     @property
     def text(self) -> str:
-        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def has_images(self) -> bool:
+        return not isinstance(self.content, str) and any(isinstance(part, ImagePart) for part in self.content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,8 @@ class Sampling:
 
     def over(self, defaults: Sampling) -> Sampling:
         """These parameters, and where one is None, that of `defaults`."""
-        return Sampling(**{**defaults.given(), **self.given()})
+        given = defaults.given()
+        return Sampling(**{**given, **self.given()}) if given else self
 
 
 SAMPLING_NAMES: tuple[str, ...] = tuple(each.name for each in fields(Sampling))
@@ -136,13 +145,18 @@ SAMPLING_NAMES: tuple[str, ...] = tuple(each.name for each in fields(Sampling))
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """Either `messages` or a bare `prompt`, which a provider with a prompt route gets as it stands."""
+    """Either `messages` or a bare `prompt`, which a provider with a prompt route gets as it stands.
+
+    top_logprobs: how many likely tokens to tell for each token of the answer, with their logarithmic
+    probabilities; 0: only those of the tokens chosen; None: nothing of the kind.
+    """
 
     messages: tuple[Message, ...] = ()
     prompt: str | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice | None = None
     response_format: ResponseFormat | None = None
+    top_logprobs: int | None = None
     sampling: Sampling = Sampling()
 
     def __post_init__(self) -> None:
@@ -163,8 +177,10 @@ class ChatRequest:
             yield Feature.TOOLS
         if self.tool_choice is not None and self.tool_choice.mode != "auto":
             yield Feature.TOOL_CHOICE
-        if any(isinstance(part, ImagePart) for message in self.messages for part in message.parts):
+        if any(message.has_images for message in self.messages):
             yield Feature.IMAGES
+        if self.top_logprobs is not None:
+            yield Feature.LOGPROBS
         if self.response_format is not None and self.response_format.kind != "text":
             yield Feature(self.response_format.kind)
 
@@ -182,6 +198,23 @@ class TokenUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class LikelyToken:
+    """`logprob`: natural logarithm of its probability. `utf8`: its bytes, maybe but part of a character."""
+
+    token: str
+    logprob: float
+    utf8: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of the answer, and the `top` most likely tokens in its place, the likeliest first."""
+
+    chosen: LikelyToken
+    top: tuple[LikelyToken, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ChatResult:
     """A whole answer. `usage` is None where the service counts nothing; `reasoning` is not in `text`."""
 
@@ -190,6 +223,7 @@ class ChatResult:
     tool_calls: tuple[ToolCall, ...] = ()
     usage: TokenUsage | None = None
     reasoning: str = ""
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +249,27 @@ class ChatChunk:
     finish_reason: FinishReason | None = None
     usage: TokenUsage | None = None
     reasoning: str = ""
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingRequest:
+    """Texts to embed, at least one. `dimensions`: how many numbers in each vector; None: the model's own."""
+
+    texts: tuple[str, ...]
+    dimensions: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.texts:
+            raise ValueError("An EmbeddingRequest has at least one text.")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingResult:
+    """One vector for each text, in their order. `prompt_tokens` is None where the service counts nothing."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int | None = None
 
 
 class ChunkCollector:
@@ -224,11 +279,13 @@ class ChunkCollector:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: dict[int, ToolCall] = {}
+        self._logprobs: list[TokenLogprob] = []
         self._last: ChatChunk | None = None
 
     def add(self, chunk: ChatChunk) -> None:
         self._text.append(chunk.text)
         self._reasoning.append(chunk.reasoning)
+        self._logprobs += chunk.logprobs
         for delta in chunk.tool_calls:
             before = self._calls.get(delta.index, ToolCall("", "", ""))
             self._calls[delta.index] = ToolCall(
@@ -253,4 +310,5 @@ class ChunkCollector:
             tool_calls=tuple(self._calls[index] for index in sorted(self._calls)),
             usage=self._last.usage,
             reasoning="".join(self._reasoning),
+            logprobs=tuple(self._logprobs),
         )

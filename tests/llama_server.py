@@ -12,7 +12,7 @@ from pathlib import Path
 # Ends when its standard input does, so it cannot outlive the tests.
 _SCRIPT = """
 import sys, xllamacpp
-path, alias, context_size, api_key = sys.argv[1:]
+path, alias, context_size, api_key, embeddings = sys.argv[1:]
 params = xllamacpp.CommonParams()
 params.model.path = path
 params.model_alias = {alias}
@@ -24,6 +24,9 @@ params.verbosity = 1
 params.warmup = False
 params.hostnames = ["127.0.0.1"]
 params.port = 0
+if embeddings:
+    params.embedding = True
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 if api_key:
     params.api_keys = [api_key]
 server = xllamacpp.Server(params)
@@ -41,9 +44,12 @@ class LlamaServer:
 
 
 @contextlib.contextmanager
-def running_llama_server(path: Path, *, context_size: int = 4096, api_key: str = "") -> Iterator[LlamaServer]:
-    """Yields when the model is loaded."""
-    command = [sys.executable, "-c", _SCRIPT, str(path), path.stem, str(context_size), api_key]
+def running_llama_server(
+    path: Path, *, context_size: int = 4096, api_key: str = "", embeddings: bool = False
+) -> Iterator[LlamaServer]:
+    """Yields when the model is loaded. `embeddings`: it makes embeddings, and then nothing else."""
+    arguments = [str(path), path.stem, str(context_size), api_key, "yes" if embeddings else ""]
+    command = [sys.executable, "-c", _SCRIPT, *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdin is not None

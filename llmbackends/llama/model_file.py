@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..errors import ConfigurationError, ModelNotFound
+
+Purpose = Literal["chat", "embeddings"]
 
 _MAGIC = b"GGUF"
 
@@ -14,7 +17,7 @@ _MAGIC = b"GGUF"
 class Recipe:
     """What a loaded model depends on. Two equal ones share a model; a changed file makes another one.
 
-    context_size: tokens. threads: None for llama.cpp's own choice.
+    context_size: tokens. threads: None for llama.cpp's own choice. purpose: an instance serves only one.
     """
 
     path: Path
@@ -22,15 +25,16 @@ class Recipe:
     mtime_ns: int
     context_size: int
     threads: int | None
+    purpose: Purpose = "chat"
 
 
-def make_recipe(path: Path, *, context_size: int, threads: int | None) -> Recipe:
+def make_recipe(path: Path, *, context_size: int, threads: int | None, purpose: Purpose = "chat") -> Recipe:
     """For the file as it is now. Raises ModelNotFound if there is none."""
     try:
         found = path.stat()
     except OSError as error:
         raise _not_found(path, error) from error
-    return Recipe(path, found.st_size, found.st_mtime_ns, context_size, threads)
+    return Recipe(path, found.st_size, found.st_mtime_ns, context_size, threads, purpose)
 
 
 def require_gguf(path: Path) -> int:

@@ -15,11 +15,18 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ..errors import BackendError, BackendFailed, BackendUnavailable
+from .embedder import Embedder
 from .model import LlamaModel
-from .model_file import Recipe
+from .model_file import Purpose, Recipe
 from .trial import require_loadable
 
 logger = logging.getLogger(__name__)
+
+
+_LOADERS: dict[Purpose, Callable[[Recipe], LlamaModel | Embedder]] = {
+    "chat": LlamaModel,
+    "embeddings": Embedder,
+}
 
 
 class SharedModel:
@@ -34,7 +41,7 @@ class SharedModel:
         self.recipe = recipe
         self.users = 0
         self.is_in_llama = False
-        self.loaded: Future[LlamaModel] = Future()
+        self.loaded: Future[LlamaModel | Embedder] = Future()
         self.freed: Future[None] = Future()
 
 
@@ -90,7 +97,7 @@ class ModelPool:
             with self._lock:
                 self._require_open()
                 shared.is_in_llama = True
-            model = LlamaModel(shared.recipe)
+            model = _LOADERS[shared.recipe.purpose](shared.recipe)
         except Exception as error:
             with self._lock:
                 self._forget(shared)  # so that the next user tries again

@@ -32,7 +32,7 @@ def require_loadable(recipe: Recipe) -> None:
     require_gguf(recipe.path)
     command = [
         *(sys.executable, "-P", str(Path(server.__file__)), str(recipe.path)),
-        *(str(recipe.context_size), str(recipe.threads or 0)),
+        *(str(recipe.context_size), str(recipe.threads or 0), recipe.purpose),
     ]
     try:
         done = _run(command)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
-from ..types import ChatChunk, ChatRequest, ChatResult
+from ..types import ChatChunk, ChatRequest, ChatResult, EmbeddingRequest, EmbeddingResult
 
 Options = Mapping[str, Any]
 Framing = Literal["sse", "ndjson"]
@@ -104,6 +104,24 @@ class Wire(Protocol):
 
     def models_path(self, options: Options) -> str | None:
         """The path to GET the list of models, where the row's options decide it."""
+        ...
+
+
+@runtime_checkable
+class EmbeddingWire(Protocol):
+    """What a Wire has as well if its language knows embeddings."""
+
+    def encode_embeddings(self, request: EmbeddingRequest, *, model: str, options: Options) -> dict[str, Any]:
+        """The JSON body to POST to the provider's embeddings_path."""
+        ...
+
+    def decode_embeddings(
+        self, payload: Any, *, request: EmbeddingRequest, options: Options
+    ) -> EmbeddingResult:
+        """The vectors in a 2xx body, in the order of the texts (wire/embeddings.py checks them).
+
+        Raises BadAnswer, or the error the body reports.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UnsupportedFeature
-from ..types import ImagePart, Message, Sampling, ToolCall
+from ..types import Message, Sampling, ToolCall
 
 
 def renamed(sampling: Sampling, names: Mapping[str, str]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def renamed(sampling: Sampling, names: Mapping[str, str]) -> dict[str, Any]:
 
 def refuse_images(message: Message) -> None:
     """For a message in which the language takes no images. Raises UnsupportedFeature."""
-    if any(isinstance(part, ImagePart) for part in message.parts):
+    if message.has_images:
         raise UnsupportedFeature(f"This provider takes no images in a message of the role {message.role!r}.")
 
 

@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..types import ChatRequest, ChatResult, ImagePart, Message, ResponseFormat, Tool, ToolCall
+from ..types import (
+    ChatRequest,
+    ChatResult,
+    EmbeddingRequest,
+    EmbeddingResult,
+    ImagePart,
+    Message,
+    ResponseFormat,
+    Tool,
+    ToolCall,
+)
 from . import Framing, Options, StreamDecoder, WireCall, WireError, ollama_answer
 from .encoding import arguments_object, renamed
 from .payload import model_names
@@ -59,6 +69,16 @@ def stream_decoder(*, route: str, options: Options) -> StreamDecoder:
     return ollama_answer.OllamaStreamDecoder(route)
 
 
+def encode_embeddings(request: EmbeddingRequest, *, model: str, options: Options) -> dict[str, Any]:
+    """A text that is too long is refused instead of being cut."""
+    body = {"model": model, "input": list(request.texts), "truncate": False, **_model_settings({}, options)}
+    return body if request.dimensions is None else {**body, "dimensions": request.dimensions}
+
+
+def decode_embeddings(payload: Any, *, request: EmbeddingRequest, options: Options) -> EmbeddingResult:
+    return ollama_answer.decode_embeddings(payload, request)
+
+
 def decode_error(payload: Any, *, options: Options) -> WireError | None:
     return error_in(payload)
 
@@ -76,14 +96,20 @@ def models_path(options: Options) -> str | None:
 
 
 def _settings(request: ChatRequest, options: Options) -> dict[str, Any]:
-    model_options = renamed(request.sampling, _SAMPLING)
+    settings = _model_settings(renamed(request.sampling, _SAMPLING), options)
+    if request.response_format is not None and request.response_format.kind != "text":
+        settings["format"] = _format(request.response_format)
+    if request.top_logprobs is not None:
+        settings |= {"logprobs": True, "top_logprobs": request.top_logprobs}
+    return settings
+
+
+def _model_settings(model_options: dict[str, Any], options: Options) -> dict[str, Any]:
     if "context_size" in options:
         model_options["num_ctx"] = options["context_size"]
     settings: dict[str, Any] = {"options": model_options} if model_options else {}
     if "keep_alive" in options:
         settings["keep_alive"] = _keep_alive(options["keep_alive"])
-    if request.response_format is not None and request.response_format.kind != "text":
-        settings["format"] = _format(request.response_format)
     return settings
 
 

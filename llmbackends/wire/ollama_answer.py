@@ -7,9 +7,22 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import BadAnswer, StreamCut
-from ..types import ChatChunk, ChatResult, FinishReason, TokenUsage, ToolCall, ToolCallDelta
+from ..types import (
+    ChatChunk,
+    ChatResult,
+    EmbeddingRequest,
+    EmbeddingResult,
+    FinishReason,
+    TokenLogprob,
+    TokenUsage,
+    ToolCall,
+    ToolCallDelta,
+)
+from .embeddings import embedding_result
+from .logprobs import token_logprobs
 from .payload import (
     arguments_of,
+    as_list,
     as_object,
     as_text,
     count_at,
@@ -42,7 +55,15 @@ def decode(payload: Any, *, route: str) -> ChatResult:
         tool_calls=calls,
         usage=_usage(body),
         reasoning=reasoning,
+        logprobs=_logprobs(body),
     )
+
+
+def decode_embeddings(payload: Any, request: EmbeddingRequest) -> EmbeddingResult:
+    body = as_object(payload, "body")
+    raise_reported(body)
+    vectors = as_list(body.get("embeddings"), "embeddings")
+    return embedding_result(request, vectors, prompt_tokens=count_at(body, "prompt_eval_count"))
 
 
 def _content(body: Mapping[str, Any], route: str) -> tuple[str, str, tuple[ToolCall, ...]]:
@@ -52,6 +73,11 @@ def _content(body: Mapping[str, Any], route: str) -> tuple[str, str, tuple[ToolC
     message = object_at(body, "message")
     calls = tuple(_tool_call(call) for call in list_at(message, "tool_calls"))
     return text_at(message, "content"), text_at(message, "thinking"), calls
+
+
+def _logprobs(body: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+    """Servers before 0.12.11 tell none."""
+    return token_logprobs(list_at(body, "logprobs"))
 
 
 def _tool_call(value: Any) -> ToolCall:
@@ -97,9 +123,10 @@ class OllamaStreamDecoder:
         text, reasoning, calls = _content(body, self._route)
         self._has_text = self._has_text or bool(text)
         deltas = tuple(self._delta(call) for call in calls)
+        chunk = ChatChunk(text, deltas, reasoning=reasoning, logprobs=_logprobs(body))
         if body.get("done") is True:
-            return (self._last(body, ChatChunk(text, deltas, reasoning=reasoning)),)
-        return (ChatChunk(text, deltas, reasoning=reasoning),) if text or deltas or reasoning else ()
+            return (self._last(body, chunk),)
+        return (chunk,) if text or deltas or reasoning or chunk.logprobs else ()
 
     def close(self) -> Iterable[ChatChunk]:
         if not self.ended:

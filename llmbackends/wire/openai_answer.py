@@ -7,8 +7,19 @@ from typing import Any
 
 from ..errors import BackendFailed, BadAnswer, StreamCut
 from ..mapping import error_from_answer
-from ..types import ChatChunk, ChatResult, FinishReason, TokenUsage, ToolCall, ToolCallDelta
+from ..types import (
+    ChatChunk,
+    ChatResult,
+    EmbeddingRequest,
+    EmbeddingResult,
+    FinishReason,
+    TokenUsage,
+    ToolCall,
+    ToolCallDelta,
+)
 from . import WireError
+from .embeddings import embedding_result
+from .logprobs import choice_logprobs
 from .payload import (
     arguments_of,
     as_list,
@@ -63,6 +74,7 @@ def _result(message: Mapping[str, Any], choice: Mapping[str, Any], *, usage: Tok
         tool_calls=calls,
         usage=usage,
         reasoning=_reasoning(message),
+        logprobs=choice_logprobs(choice),
     )
 
 
@@ -95,6 +107,23 @@ def _usage(payload: Mapping[str, Any]) -> TokenUsage | None:
     return usage_of(count_at(usage, "prompt_tokens"), count_at(usage, "completion_tokens"))
 
 
+def decode_embeddings(payload: Any, request: EmbeddingRequest) -> EmbeddingResult:
+    body = as_object(payload, "body")
+    raise_reported(body)
+    rows = [as_object(row, "embedding") for row in as_list(body.get("data"), "data")]
+    by_index = {_index(row, position): row.get("embedding") for position, row in enumerate(rows)}
+    if by_index.keys() != set(range(len(rows))):
+        raise BadAnswer("The indexes of the provider's embeddings are not those of the texts.")
+    vectors = [by_index[index] for index in range(len(rows))]
+    prompt_tokens = count_at(object_at(body, "usage"), "prompt_tokens")
+    return embedding_result(request, vectors, prompt_tokens=prompt_tokens)
+
+
+def _index(row: Mapping[str, Any], position: int) -> int:
+    index = count_at(row, "index")
+    return position if index is None else index
+
+
 class OpenAIStreamDecoder:
     """Holds the finish back until `[DONE]`: usage comes in a chunk of its own after the finish reason.
 
@@ -121,7 +150,8 @@ class OpenAIStreamDecoder:
         raise_reported(payload)
         if event == "error":
             raise error_from_answer(status=None, error=WireError(data), retry_after_s=None)
-        self._usage = _usage(payload) or self._usage
+        if payload.get("usage") is not None or "x_groq" in payload:
+            self._usage = _usage(payload) or self._usage
         choices = list_at(payload, "choices")
         return self._read(_checked_choice(choices[0])) if choices else ()
 
@@ -139,7 +169,10 @@ class OpenAIStreamDecoder:
         calls = self._calls.read(list_at(delta, "tool_calls"))
         reasoning = _reasoning(delta)
         self._has_text = self._has_text or bool(text)
-        return (ChatChunk(text, calls, reasoning=reasoning),) if text or calls or reasoning else ()
+        logprobs = choice_logprobs(choice)
+        if text or calls or reasoning or logprobs:
+            return (ChatChunk(text, calls, reasoning=reasoning, logprobs=logprobs),)
+        return ()
 
     def _finish(self) -> Iterable[ChatChunk]:
         self.ended = True

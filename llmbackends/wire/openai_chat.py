@@ -1,7 +1,7 @@
 """The OpenAI language: chat completions, and the older completions for a bare prompt.
 
 Spoken by OpenAI, Groq, OpenRouter, vLLM and the llama.cpp server. Source:
-https://platform.openai.com/docs/api-reference/chat and the services' own references.
+https://platform.openai.com/docs/api-reference (chat, completions, embeddings), the services' own references.
 
 Option `max_tokens_field`: the name for max_tokens in a chat, "max_tokens" unless set. All services know it,
 but OpenAI's reasoning models refuse it and want "max_completion_tokens".
@@ -16,6 +16,8 @@ from ..types import (
     ChatRequest,
     ChatResult,
     ContentPart,
+    EmbeddingRequest,
+    EmbeddingResult,
     ImagePart,
     Message,
     ResponseFormat,
@@ -37,6 +39,9 @@ _SAMPLING = {
     )
 }  # fmt: skip
 
+_LEAST_TOP = 1
+"""llama.cpp takes 0 for no logprobs at all, and tells 20 for each token where a chat says no number."""
+
 
 def framing(options: Options) -> Framing | None:
     return "sse"
@@ -52,13 +57,15 @@ def encode(
     """A prompt with tools or a response format becomes a chat: the completions route lacks both."""
     if prompt_route and request.prompt is not None and not _needs_chat(request):
         body = {"model": model, "prompt": request.prompt, **_sampling(request.sampling, "max_tokens")}
+        if request.top_logprobs is not None:
+            body["logprobs"] = max(request.top_logprobs, _LEAST_TOP)
         return WireCall({**body, **_streaming(stream)}, route="prompt")
     max_tokens_field = options.get("max_tokens_field", "max_tokens")
     body = {
         "model": model,
         "messages": [_message(message) for message in request.as_messages],
         **_sampling(request.sampling, max_tokens_field),
-        **dict(_tools_and_format(request)),
+        **dict(_extras(request)),
         **_streaming(stream),
     }
     return WireCall(body)
@@ -70,6 +77,15 @@ def decode(payload: Any, *, route: str, options: Options) -> ChatResult:
 
 def stream_decoder(*, route: str, options: Options) -> StreamDecoder:
     return openai_answer.OpenAIStreamDecoder(route)
+
+
+def encode_embeddings(request: EmbeddingRequest, *, model: str, options: Options) -> dict[str, Any]:
+    body = {"model": model, "input": list(request.texts), "encoding_format": "float"}
+    return body if request.dimensions is None else {**body, "dimensions": request.dimensions}
+
+
+def decode_embeddings(payload: Any, *, request: EmbeddingRequest, options: Options) -> EmbeddingResult:
+    return openai_answer.decode_embeddings(payload, request)
 
 
 def decode_error(payload: Any, *, options: Options) -> WireError | None:
@@ -116,7 +132,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 def _content(message: Message) -> str | list[dict[str, Any]]:
     """Text as a plain string, which every server takes; a list of parts only where there are images."""
-    if message.role == "user" and any(isinstance(part, ImagePart) for part in message.parts):
+    if message.role == "user" and message.has_images:
         return [_part(part) for part in message.parts]
     return text_only(message)
 
@@ -135,13 +151,16 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
     }
 
 
-def _tools_and_format(request: ChatRequest) -> Iterator[tuple[str, Any]]:
+def _extras(request: ChatRequest) -> Iterator[tuple[str, Any]]:
     if request.tools:
         yield "tools", [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
         yield "tool_choice", _tool_choice(request.tool_choice)
     if request.response_format is not None and request.response_format.kind != "text":
         yield "response_format", _response_format(request.response_format)
+    if request.top_logprobs is not None:
+        yield "logprobs", True
+        yield "top_logprobs", max(request.top_logprobs, _LEAST_TOP)
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from ..errors import BadAnswer
 from ..types import FinishReason, TokenUsage
 
@@ -20,6 +22,14 @@ _SHOWN = 200
 
 
 def parse_json(text: str | bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        return _parse_leniently(text)
+
+
+def _parse_leniently(text: str | bytes) -> Any:
+    """With what some services write although JSON has it not (NaN), and lone surrogates."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -46,9 +56,11 @@ def as_text(value: Any, what: str) -> str:
 
 def encodable(text: str) -> str:
     """With U+FFFD for each lone surrogate, which JSON can hold and UTF-8 cannot."""
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def object_at(payload: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def error_in(payload: Any) -> WireError | None:
 
 def raise_reported(payload: Mapping[str, Any]) -> None:
     """For a body or an event inside a 200."""
+    if not payload.get("error") and payload.get("object") != "error":
+        return  # at once: this is asked of each piece of each stream
     if error := reported_error(payload):
         raise error_from_answer(status=None, error=error, retry_after_s=None)
 

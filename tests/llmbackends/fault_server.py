@@ -94,6 +94,7 @@ class _Protocol(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._connection = Connection(asyncio.get_running_loop().time())
         self._server.connections.append(self._connection)
+        self._server.transports.add(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -119,6 +120,7 @@ class _Protocol(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._connection.closed_by_server:
             self._note_client_closed()
+        self._server.transports.discard(self._transport)
         self._connection.gone.set()
         if self._task is not None:
             self._task.cancel()
@@ -142,6 +144,7 @@ class FaultServer:
         self.requests: list[SeenRequest] = []
         self.connections: list[Connection] = []
         self.tasks: set[asyncio.Task[None]] = set()
+        self.transports: set[asyncio.Transport] = set()
 
     def next_fault(self, request: SeenRequest) -> Fault:
         self.requests.append(request)
@@ -171,6 +174,10 @@ class FaultServer:
         for task in running:
             with suppress(asyncio.CancelledError):
                 await task
+        for transport in tuple(self.transports):
+            transport.abort()
+        while self.transports:
+            await asyncio.sleep(0)
 
 
 async def wait_until(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:

@@ -17,6 +17,7 @@ TEXT = "".join(PIECES)
 PROMPT_TOKENS, COMPLETION_TOKENS = 11, 4
 MODEL = "model-a"
 MODELS = ("model-a", "model-b")
+DIMENSIONS = 3
 _PAUSE_S = 0.01
 
 NDJSON = {"content-type": "application/x-ndjson"}
@@ -35,18 +36,43 @@ async def openai(exchange: Exchange) -> None:
     if exchange.request.method == "GET":
         await faults.answer(200, {"data": [{"id": name} for name in reversed(MODELS)]})(exchange)
         return
+    if exchange.request.path.endswith("/embeddings"):
+        await _openai_embeddings(exchange)
+        return
     is_chat = exchange.request.path.endswith("/chat/completions")
     usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": COMPLETION_TOKENS}
     if not exchange.request.json().get("stream"):
         content = {"message": {"content": TEXT}} if is_chat else {"text": TEXT}
-        choice = {"index": 0, **content, "finish_reason": "stop"}
+        choice = {"index": 0, **content, "finish_reason": "stop", "logprobs": _logprobs(exchange, *PIECES)}
         await faults.answer(200, {"choices": [choice], "usage": usage})(exchange)
         return
-    choices = [{"delta": {"content": text}} if is_chat else {"text": text} for text in PIECES]
+    contents = [{"delta": {"content": text}} if is_chat else {"text": text} for text in PIECES]
+    choices = [
+        content | {"logprobs": _logprobs(exchange, text)}
+        for content, text in zip(contents, PIECES, strict=True)
+    ]
     payloads: list[Any] = [{"choices": [choice]} for choice in choices]
     payloads += [{"choices": [{"delta": {}, "finish_reason": "stop"}]}, {"choices": [], "usage": usage}]
     lines = [f"data: {json.dumps(payload)}\n\n" for payload in payloads]
     await faults.events(*lines, "data: [DONE]\n\n", pause_s=_PAUSE_S)(exchange)
+
+
+async def _openai_embeddings(exchange: Exchange) -> None:
+    rows = [{"index": index, "embedding": vector} for index, vector in enumerate(_vectors(exchange))]
+    await faults.answer(200, {"data": rows[::-1], "usage": {"prompt_tokens": PROMPT_TOKENS}})(exchange)
+
+
+def _vectors(exchange: Exchange) -> list[list[float]]:
+    asked = exchange.request.json()
+    return [[float(len(text))] * asked.get("dimensions", DIMENSIONS) for text in asked["input"]]
+
+
+def _logprobs(exchange: Exchange, *tokens: str) -> dict[str, Any] | None:
+    """Of more likely tokens than were asked for, which some services tell."""
+    if not exchange.request.json().get("logprobs"):
+        return None
+    likely = [{"token": token, "logprob": -0.5, "bytes": list(token.encode())} for token in tokens]
+    return {"content": [{**each, "top_logprobs": [each] * 5} for each in likely]}
 
 
 async def anthropic(exchange: Exchange) -> None:
@@ -85,13 +111,22 @@ async def ollama(exchange: Exchange) -> None:
     if exchange.request.method == "GET":
         await faults.answer(200, {"models": [{"name": name} for name in reversed(MODELS)]})(exchange)
         return
+    if exchange.request.path == "/api/embed":
+        payload = {"embeddings": _vectors(exchange), "prompt_eval_count": PROMPT_TOKENS}
+        await faults.answer(200, payload)(exchange)
+        return
     is_chat = exchange.request.path == "/api/chat"
     counts = {"prompt_eval_count": PROMPT_TOKENS, "eval_count": COMPLETION_TOKENS}
     end = {"done": True, "done_reason": "stop", **counts}
     if not exchange.request.json()["stream"]:
-        await faults.answer(200, _ollama_line(TEXT, is_chat) | end)(exchange)
+        told = {"logprobs": (_logprobs(exchange, *PIECES) or {}).get("content")}
+        await faults.answer(200, _ollama_line(TEXT, is_chat) | end | told)(exchange)
         return
-    payloads = [*(_ollama_line(text, is_chat) for text in PIECES), _ollama_line("", is_chat) | end]
+    pieces = [
+        _ollama_line(text, is_chat) | {"logprobs": (_logprobs(exchange, text) or {}).get("content")}
+        for text in PIECES
+    ]
+    payloads = [*pieces, _ollama_line("", is_chat) | end]
     lines = [json.dumps(payload) + "\n" for payload in payloads]
     await faults.events(*lines, headers=NDJSON, pause_s=_PAUSE_S)(exchange)
 

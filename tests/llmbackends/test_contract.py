@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,8 @@ from llmbackends.types import (
     ChatRequest,
     ChatResult,
     ChunkCollector,
+    EmbeddingRequest,
+    Feature,
     FinishReason,
     Message,
     Sampling,
@@ -38,6 +41,7 @@ REQUEST = ChatRequest(
     messages=(Message("system", "Be brief."), Message("user", "Say something.")),
     sampling=Sampling(max_tokens=48),
 )
+TEXTS = EmbeddingRequest(("Something to embed.", "And more."))
 KEY = "sk-ant-that-nobody-may-see"
 
 
@@ -83,6 +87,33 @@ def collected(chunks: list[ChatChunk]) -> ChatResult:
 async def generate_gives_text(stand: Stand) -> None:
     async with stand.subject() as subject:
         assert await subject.backend.generate("Once upon a time")
+
+
+async def embed_gives_a_vector_for_each_text(stand: Stand) -> None:
+    async with stand.subject() as subject:
+        with supposed_to(Feature.EMBEDDINGS in stand.provider.features):
+            result = await subject.backend.embed(TEXTS)
+            assert len(result.vectors) == len(TEXTS.texts)
+            assert {len(vector) for vector in result.vectors} == {len(result.vectors[0])}
+            assert all(math.isfinite(number) for vector in result.vectors for number in vector)
+            assert result.prompt_tokens is not None
+            assert result.prompt_tokens > 0
+
+
+async def logprobs_tell_as_many_likely_tokens_as_asked_for(stand: Stand) -> None:
+    async with stand.subject() as subject:
+        with supposed_to(Feature.LOGPROBS in stand.provider.features):
+            for top in (0, 2):
+                request = replace(REQUEST, top_logprobs=top)
+                whole = await subject.backend.complete(request)
+                streamed = collected(await collect(subject.backend, request))
+                for result in (whole, streamed):
+                    assert result.logprobs
+                    assert {len(each.top) for each in result.logprobs} == {top}
+
+
+def supposed_to(is_able: bool) -> AbstractContextManager[Any]:
+    return nullcontext() if is_able else pytest.raises(UnsupportedFeature)
 
 
 async def check_of_a_service_that_is_well_succeeds(stand: Stand) -> None:
@@ -150,11 +181,14 @@ async def what_the_provider_lacks_is_refused_unsent(stand: Stand) -> None:
         for request, lacking in (
             (replace(REQUEST, sampling=Sampling(), tools=(Tool("add"),)), "tools"),
             (replace(REQUEST, sampling=Sampling(top_p=0.5)), "top_p"),
+            (replace(REQUEST, sampling=Sampling(), top_logprobs=0), "logprobs"),
         ):
             with pytest.raises(UnsupportedFeature, match=lacking):
                 await subject.backend.complete(request)
             with pytest.raises(UnsupportedFeature, match=lacking):
                 await collect(subject.backend, request)
+        with pytest.raises(UnsupportedFeature, match="embeddings"):
+            await subject.backend.embed(TEXTS)
         assert subject.connections() == 0
 
 
@@ -164,6 +198,8 @@ async def late_answer_is_a_timeout(stand: Stand) -> None:
             await subject.backend.complete(REQUEST)
         with pytest.raises(BackendTimeout):
             await collect(subject.backend, REQUEST)
+        with pytest.raises((BackendTimeout, UnsupportedFeature)):
+            await subject.backend.embed(TEXTS)
 
 
 async def nothing_but_backend_errors_escapes(stand: Stand) -> None:
@@ -175,6 +211,8 @@ async def nothing_but_backend_errors_escapes(stand: Stand) -> None:
             await collect(backend, REQUEST)
         with pytest.raises(BackendError):
             await backend.generate("Once upon a time")
+        with pytest.raises(BackendError):
+            await backend.embed(TEXTS)
         with suppress(BackendError):
             await backend.check()
         with suppress(BackendError):
@@ -228,6 +266,8 @@ PROMISES: list[tuple[str, Promise]] = [
         only_the_last_chunk_has_a_finish_reason,
         stream_collects_to_what_complete_gives,
         generate_gives_text,
+        embed_gives_a_vector_for_each_text,
+        logprobs_tell_as_many_likely_tokens_as_asked_for,
         check_of_a_service_that_is_well_succeeds,
         list_models_is_sorted_or_unsupported,
         requests_run_at_the_same_time,

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from llmbackends.driver import join_url
 from llmbackends.errors import (
     AuthenticationFailed,
     BackendError,
@@ -23,6 +22,7 @@ from llmbackends.errors import (
     RequestError,
     UnsupportedFeature,
 )
+from llmbackends.outgoing import join_url
 from llmbackends.secret import Secret
 from llmbackends.types import ChatResult, ImagePart, Message, Sampling, Tool
 from tests.asyncio_support import run_async

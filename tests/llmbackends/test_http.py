@@ -318,6 +318,32 @@ def test_silence_within_an_answer_is_a_timeout() -> None:
     assert "fell silent for 0.2 s" in error.message
 
 
+def test_silence_is_counted_anew_after_each_piece() -> None:
+    fault = faults.slow_drip(b" " * 10, pause_s=0.06)
+
+    async def scenario() -> bytes:
+        async with FaultServer(fault) as server, http_client(idle_timeout_s=0.3) as client:
+            return await fetch(client, post(server.url))
+
+    assert run_async(scenario()) == b" " * 10
+
+
+def test_reader_that_takes_its_time_is_not_silence_of_the_service() -> None:
+    fault = faults.events("1", "2", "3", pause_s=0.02)
+
+    async def scenario() -> list[bytes]:
+        async with (
+            FaultServer(fault) as server,
+            http_client(idle_timeout_s=0.1) as client,
+            client.send(post(server.url), deadline=within(10)) as answer,
+        ):
+            first = await answer.read_piece()
+            await asyncio.sleep(0.3)  # longer than the service may be silent
+            return [first, await answer.read()]
+
+    assert run_async(scenario()) == [b"1", b"23"]
+
+
 def test_slow_drip_is_not_idle_but_ends_at_the_deadline() -> None:
     fault = faults.slow_drip(b" " * 1000, pause_s=0.02)
 

@@ -188,6 +188,7 @@ def test_no_wait_goes_beyond_the_deadline() -> None:
         ("soon", None),
         ("", None),
         ("nan", None),
+        ("9" * 400, None),
         (None, None),
     ],
 )

@@ -6,17 +6,21 @@ Each test takes good payloads and puts each sort of noise into each place of the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from llmbackends.errors import BackendError, BadAnswer
-from llmbackends.types import ChatChunk, ChatResult, ToolCall
-from llmbackends.wire import Options, Wire, load
+from llmbackends.types import ChatChunk, ChatResult, EmbeddingRequest, EmbeddingResult, ToolCall
+from llmbackends.wire import EmbeddingWire, Options, Wire, load
 from llmbackends.wire.payload import parse_json
 
 OPENAI_CALL = {"index": 0, "id": "c", "function": {"name": "clock", "arguments": "{}"}}
+LOGPROB = {"token": "Hi", "logprob": -0.5, "bytes": [72], "top_logprobs": [{"token": "Hi", "logprob": -0.5}]}
+OPENAI_LOGPROBS = {"content": [LOGPROB], "refusal": None}
+COLUMNS = {"tokens": ["Hi"], "token_logprobs": [-0.5], "top_logprobs": [{"Hi": -0.5}]}
 OPENAI_USAGE = {"prompt_tokens": 5, "completion_tokens": 2}
 ANTHROPIC_USAGE = {"input_tokens": 5, "cache_read_input_tokens": 1, "output_tokens": 2}
 ANTHROPIC_TOOL = {"type": "tool_use", "id": "t", "name": "clock", "input": {"a": "b"}}
@@ -33,6 +37,7 @@ ANSWERS: dict[str, Any] = {
             {
                 "message": {"content": "Hi", "reasoning": "hm", "refusal": None, "tool_calls": [OPENAI_CALL]},
                 "finish_reason": "stop",
+                "logprobs": OPENAI_LOGPROBS,
             }
         ],
         "usage": OPENAI_USAGE,
@@ -43,7 +48,7 @@ ANSWERS: dict[str, Any] = {
         "stop_reason": "end_turn",
         "usage": ANTHROPIC_USAGE,
     },
-    "ollama": {"message": OLLAMA_MESSAGE, **OLLAMA_END},
+    "ollama": {"message": OLLAMA_MESSAGE, "logprobs": [LOGPROB], **OLLAMA_END},
     "generic_json": {
         "choices": [{"text": "Hi", "finish_reason": "stop"}],
         "usage": OPENAI_USAGE,
@@ -56,6 +61,8 @@ STREAMS: dict[str, list[Any]] = {
             "choices": [{"delta": {"content": "Hi", "tool_calls": [OPENAI_CALL]}, "finish_reason": None}],
             "usage": None,
         },
+        {"choices": [{"delta": {"content": "!"}, "logprobs": OPENAI_LOGPROBS}]},
+        {"choices": [{"delta": {"content": "!"}, "text": "!", "logprobs": COLUMNS}]},
         {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": ""}}]}, "finish_reason": "stop"}]},
         {"choices": [], "usage": OPENAI_USAGE, "x_groq": {"usage": OPENAI_USAGE}},
     ],
@@ -69,6 +76,13 @@ STREAMS: dict[str, list[Any]] = {
     ],
     "ollama": [{"message": OLLAMA_MESSAGE, "done": False}, {"message": OLLAMA_MESSAGE, **OLLAMA_END}],
     "generic_json": [ANSWERS["generic_json"], {**ANSWERS["generic_json"], "done": True}],
+}
+EMBEDDINGS: dict[str, Any] = {
+    "openai_chat": {
+        "data": [{"index": 0, "embedding": [0.5, 1]}, {"index": 1, "embedding": [2.0, -1.0]}],
+        "usage": OPENAI_USAGE,
+    },
+    "ollama": {"embeddings": [[0.5, 1], [2.0, -1.0]], "prompt_eval_count": 5},
 }
 ERRORS = {
     "error": {"message": "no", "type": "t", "code": 400, "status_code": 400, "metadata": {"raw": "x"}},
@@ -148,6 +162,7 @@ def test_answer_with_noise_is_a_whole_result_or_a_backend_error(name: str, route
     outcomes = [decoded(name, payload, route) for payload in noisy(ANSWERS[name])]
     for result in (each for each in outcomes if isinstance(each, ChatResult)):
         require_encodable(*result.tool_calls, texts=(result.text, result.reasoning))
+        assert all(-9999 <= each.chosen.logprob <= 0 for each in result.logprobs)
 
 
 @pytest.mark.parametrize("route", ROUTES)
@@ -165,6 +180,25 @@ def test_stream_with_noise_has_one_finish_or_a_backend_error(name: str, route: s
 def test_payloads_that_the_noise_is_put_into_are_good(name: str) -> None:
     assert isinstance(decoded(name, ANSWERS[name], "chat"), ChatResult)
     assert isinstance(streamed(name, [*map(json.dumps, STREAMS[name]), "[DONE]"], "chat"), list)
+
+
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_embeddings_with_noise_are_whole_vectors_or_a_backend_error(name: str) -> None:
+    outcomes = [embedded(name, payload) for payload in noisy(EMBEDDINGS[name])]
+    results = [each for each in outcomes if isinstance(each, EmbeddingResult)]
+    assert results
+    for result in results:
+        assert [len(vector) for vector in result.vectors] == [2, 2]
+        assert all(math.isfinite(number) for vector in result.vectors for number in vector)
+
+
+def embedded(name: str, payload: Any) -> EmbeddingResult | BackendError:
+    wire = load(name)
+    assert isinstance(wire, EmbeddingWire)
+    try:
+        return wire.decode_embeddings(payload, request=EmbeddingRequest(("a", "b"), 2), options={})
+    except BackendError as error:
+        return error
 
 
 @pytest.mark.parametrize("name", WIRES)
