@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 from django.http import HttpRequest
 
 from apikeys.authentication import authenticate
 from apikeys.models import ApiKey, Scope
+from apikeys.noting import UseNotes, note_uses
+from epochs.current import current
 
 from .errors import ApiError
 from .threads import in_thread
@@ -27,16 +31,22 @@ class Requires:
     async def __call__(self, request: HttpRequest) -> ApiKey:
         if HOP_HEADER in request.headers:
             raise ApiError("loop_detected")
-        key = await in_thread(authenticate, request.headers)
+        key = await authenticate(request.headers, await current())
         structlog.contextvars.bind_contextvars(api_key=key.prefix)
-        if not any(key.allows(scope) for scope in self.scopes):
-            raise ApiError("permission_denied", f"The API key needs the scope {self.wanted}.")
+        require_scope(key, self.scopes)
+        if _notes.is_due(key.pk):
+            await in_thread(note_uses, [key.pk])
         return key
 
-    @property
-    def wanted(self) -> str:
-        return " or ".join(scope.value for scope in self.scopes)
 
+def require_scope(key: ApiKey, scopes: Sequence[Scope]) -> None:
+    """Raises ApiError unless the key has one of the scopes."""
+    if not any(key.allows(scope) for scope in scopes):
+        wanted = " or ".join(scope.value for scope in scopes)
+        raise ApiError("permission_denied", f"The API key needs the scope {wanted}.")
+
+
+_notes = UseNotes()
 
 to_submit = Requires(Scope.GENERATE)
 to_cancel = Requires(Scope.GENERATE, Scope.MANAGE)

@@ -1,60 +1,72 @@
-"""Which key a request carries: the one function for every route."""
+"""Which key a request carries: the one way for every route.
+
+Keys are kept in memory under the epoch that `epochs.current()` gave for the request: a key that was revoked
+before the request came is never let in, and a key in use costs no query.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 
-import structlog
-from django.db import DatabaseError, transaction
-from django.db.models import Q
 from django.utils import timezone
+
+from epochs.current import Epochs
+from epochs.errors import EpochsUnknown
 
 from .digests import digest
 from .errors import ExpiredApiKey, MissingApiKey, RevokedApiKey, UnknownApiKey
+from .known import KnownKeys
+from .loading import KeyLoader
 from .models import ApiKey
 
-log = structlog.get_logger(__name__)
 
-LAST_USED_INTERVAL = timedelta(minutes=1)
+async def authenticate(headers: Mapping[str, str], epochs: Epochs) -> ApiKey:
+    """As `authenticate_secret`. The headers' names are in lower case, or their case does not matter."""
+    secret = secret_in(headers.get("authorization", ""), headers.get("x-api-key", ""))
+    return await authenticate_secret(secret, epochs)
 
 
-def authenticate(headers: Mapping[str, str]) -> ApiKey:
-    """The key in `Authorization: Bearer` or, without a bearer token, in `x-api-key`. Raises InvalidApiKey.
+async def authenticate_secret(secret: str, epochs: Epochs) -> ApiKey:
+    """The key with this secret; nobody may change it, other requests share it. Raises InvalidApiKey, and
+    EpochsUnknown or django.db.Error if it would have to be read and the database is down.
 
-    The secret is never compared: its digest is looked up by a unique index, so the time that takes tells
-    nothing about how much of a guess was right.
+    The secret is never compared: its digest is looked up, so the time that takes tells nothing about how much
+    of a guess was right. Does not wait for anything if the key is known.
     """
-    now = timezone.now()
-    key = ApiKey.objects.filter(digest=digest(_secret_in(headers))).first()
+    its_digest = digest(secret)
+    keys = _known.under(epochs.keys)
+    key = keys.get(its_digest)
     if key is None:
-        raise UnknownApiKey
-    if key.is_revoked:
+        key = await _load(its_digest, epochs)
+        keys.add(key)
+    if key.revoked_at is not None:
         raise RevokedApiKey
-    if key.is_expired(now):
+    if key.expires_at is not None and key.is_expired(timezone.now()):
         raise ExpiredApiKey
-    _note_use(key, now)
     return key
 
 
-def _secret_in(headers: Mapping[str, str]) -> str:
-    by_name = {name.lower(): value for name, value in headers.items()}
-    scheme, _, token = by_name.get("authorization", "").strip().partition(" ")
+def secret_in(authorization: str, x_api_key: str) -> str:
+    """The bearer token or, without one, what stands in `x-api-key`. Raises MissingApiKey."""
+    scheme, _, token = authorization.strip().partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    secret = bearer or by_name.get("x-api-key", "").strip()
+    secret = bearer or x_api_key.strip()
     if not secret:
         raise MissingApiKey
     return secret
 
 
-def _note_use(key: ApiKey, now: datetime) -> None:
-    """Writes at most once a minute, whatever the load: the condition also holds between processes."""
-    before = now - LAST_USED_INTERVAL
-    if key.last_used_at is not None and key.last_used_at > before:
-        return
-    due = Q(last_used_at=None) | Q(last_used_at__lte=before)
+async def _load(its_digest: str, epochs: Epochs) -> ApiKey:
+    if epochs.is_stale:
+        raise EpochsUnknown  # to ask for it would only wait for the same database
     try:
-        with transaction.atomic():
-            ApiKey.objects.filter(due, pk=key.pk).update(last_used_at=now)
-    except DatabaseError:
-        log.warning("last use of api key not stored", api_key=key.prefix, exc_info=True)
+        key = await _loader.load(its_digest)
+    except TimeoutError as error:
+        raise EpochsUnknown from error
+    if key is None:
+        raise UnknownApiKey
+    return key
+
+
+_known = KnownKeys()
+_loader = KeyLoader()

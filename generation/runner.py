@@ -19,7 +19,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from django.conf import settings
 
-from llmconfigs.active import close_backends
+from epochs.models import Role
+from epochs.reporting import ProcessReporter
+from llmconfigs.active import close_backends, follow
 
 from .database_threads import DATABASE_DOWN, DatabaseThreads
 from .keeper import Keeper
@@ -162,22 +164,26 @@ async def _forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:
 _here: JobRunner | None = None
 """The runner of this process."""
 
+_reporter: ProcessReporter | None = None
+"""Only in a worker: a web server reports itself, with a runner in it or not."""
+
 
 def start_here(*, concurrency: int | None = None) -> None:
-    """Starts the runner of this process. Raises RuntimeError if it has one."""
-    global _here
-    if _here is not None:
-        raise RuntimeError("This process has a job runner already.")
-    runner = JobRunner(concurrency=concurrency)
-    runner.start()
-    _here = runner
+    """Makes this process a worker. Raises RuntimeError if it has a runner."""
+    global _reporter
+    _start(concurrency=concurrency)
+    _reporter = ProcessReporter(Role.WORKER, follow=follow)
+    _reporter.start()
 
 
 def stop_here(*, timeout_s: float) -> None:
-    global _here
+    global _here, _reporter
     runner, _here = _here, None
+    reporter, _reporter = _reporter, None
     if runner is not None:
         runner.stop(timeout_s=timeout_s)
+    if reporter is not None:
+        reporter.stop()
 
 
 def wake_here() -> None:
@@ -195,8 +201,17 @@ def run_one_here() -> bool:
 
 def start_embedded() -> None:
     """For the web server's process."""
-    start_here()
+    _start()
 
 
 def stop_embedded() -> None:
     stop_here(timeout_s=settings.GENERATION_SHUTDOWN_S)
+
+
+def _start(*, concurrency: int | None = None) -> None:
+    global _here
+    if _here is not None:
+        raise RuntimeError("This process has a job runner already.")
+    runner = JobRunner(concurrency=concurrency)
+    runner.start()
+    _here = runner

@@ -5,6 +5,9 @@ from __future__ import annotations
 import structlog
 from django.db import transaction
 
+from epochs.advancing import advance
+from epochs.subjects import Subject
+
 from .building import ensure_buildable
 from .errors import ConfigGone
 from .models import LLMConfig
@@ -14,13 +17,18 @@ log = structlog.get_logger(__name__)
 
 
 def activate(config: LLMConfig) -> None:
-    """From its return on, no new request is answered by the former configuration.
+    """From its return on, no new request is answered by the former configuration. So it takes no part in a
+    transaction of the caller's.
 
     Raises ConfigurationError (RemoteNotAllowed among it) if no backend could be built from the row as it is
     stored, ConfigGone if it was deleted; what was active stays active then.
     """
-    with transaction.atomic():
-        stored = _lock_all().get(config.pk)
+    with transaction.atomic(durable=True):
+        # The lock that every change of a configuration takes first, as its trigger does. Without it, two
+        # activations at once each deactivate only what was active when they began, and the second to
+        # activate breaks the constraint.
+        advance(Subject.CONFIGS)
+        stored = LLMConfig.objects.filter(pk=config.pk).first()
         if stored is None:
             raise ConfigGone(config.name)
         ensure_buildable(spec_from_config(stored))
@@ -39,15 +47,3 @@ def deactivate(config: LLMConfig) -> bool:
     if was_active:
         log.info("llm_config_deactivated", config=config.name)
     return was_active
-
-
-def _lock_all() -> dict[int, LLMConfig]:
-    """All rows by id, locked against other activations until the transaction ends.
-
-    Without the lock, two activations at once each deactivate only what was active when they began, and the
-    second to activate breaks the constraint. All rows, because with none active there is no single row that
-    both would lock; in the order of their ids, because locks in one order cannot deadlock. NO KEY: a new job
-    that refers to a row does not have to wait. SQLite, which has no row locks, locks the database at BEGIN.
-    """
-    rows = LLMConfig.objects.select_for_update(no_key=True).order_by("pk")
-    return {row.pk: row for row in rows}

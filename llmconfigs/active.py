@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from django.db import close_old_connections
+from django.core.signals import setting_changed
 
+from epochs.current import Epochs, current
+from epochs.errors import EpochsUnknown
+from epochs.outside_pool import own_connection
+from epochs.reading import CoalescedReader
 from llmbackends.base import ChatBackend
+from llmbackends.errors import BackendUnavailable, ConfigurationError
 
 from .building import build
 from .health import HealthRecord
 from .pool import BackendPool
-from .reading import CoalescedReader
-from .selection import ActiveSpec, Selection
+from .selection import DATABASE_DOWN, ActiveSpec, Selection
+
+LOAD_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,17 +40,32 @@ def active_spec() -> ActiveSpec:
     return _selection.current()
 
 
-@asynccontextmanager
-async def active_backend() -> AsyncIterator[ActiveBackend]:
-    """The backend of `active_spec()`, built once for each event loop and version.
+class active_backend:
+    """The backend of `active_spec()`, built once for each event loop and version, for the time of the block.
 
-    Raises ConfigurationError. A request that is under way when another configuration is activated ends on
-    the backend it began with.
+    Entering raises ConfigurationError. A request that is under way when another configuration is activated
+    ends on the backend it began with. epochs: what `epochs.current()` gave for this request; None: asks now.
     """
-    active = await _reader.get()
-    lease = _pool.of_running_loop().lease((active.config_id, active.version), active.spec)
-    async with lease as pooled:
-        yield ActiveBackend(active, pooled.backend, pooled.health)
+
+    __slots__ = ("_epochs", "_lease")
+
+    def __init__(self, epochs: Epochs | None = None) -> None:
+        self._epochs = epochs
+
+    async def __aenter__(self) -> ActiveBackend:
+        active = await _selected(self._epochs)
+        self._lease = _pool.of_running_loop().lease((active.config_id, active.version), active.spec)
+        pooled = await self._lease.__aenter__()
+        return ActiveBackend(active, pooled.backend, pooled.health)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._lease.__aexit__(*error)
+
+
+async def follow(epochs: Epochs) -> None:
+    """Makes this process ready to answer with what is active at `epochs`, as a request would."""
+    with suppress(ConfigurationError):  # which every request is told, and the check of readiness
+        await _selected(epochs)
 
 
 async def close_backends() -> None:
@@ -53,14 +73,46 @@ async def close_backends() -> None:
     await _pool.of_running_loop().aclose()
 
 
-def _read_in_own_thread() -> ActiveSpec:
-    close_old_connections()
+async def _selected(epochs: Epochs | None) -> ActiveSpec:
+    """From memory while the epoch of the configurations is the same, and as long as the database is down.
+
+    Raises BackendUnavailable where it is known that something has changed, and not what: what is kept must
+    not answer then, and a later try may succeed.
+    """
     try:
-        return active_spec()
-    finally:
-        close_old_connections()
+        epochs = epochs or await current()
+    except EpochsUnknown:
+        return _selection.last_known()
+    try:
+        return _selection.kept_under(epochs.configs) or await _load(epochs.configs)
+    except (TimeoutError, *DATABASE_DOWN) as error:
+        if epochs.is_stale:
+            return _selection.last_known()
+        raise BackendUnavailable("The active configuration has changed and could not be read.") from error
+
+
+async def _load(number: int) -> ActiveSpec:
+    """The epoch was read before, so the row is at least as new as the number it is kept under."""
+    active = await _reader.get()
+    _selection.keep_under(number, active)
+    return active
+
+
+def _read_in_own_thread() -> ActiveSpec:
+    try:
+        with own_connection():
+            return _selection.read()
+    except DATABASE_DOWN as error:
+        _selection.report_outage(error)
+        raise
+
+
+def _forget_selected(**_: object) -> None:
+    """Tests change settings, on which the environment's spec and what is allowed depend."""
+    _selection.forget_kept()
 
 
 _selection = Selection()
-_reader = CoalescedReader(_read_in_own_thread, name="llm-config")
+_reader = CoalescedReader(_read_in_own_thread, name="llm-config", patience_s=lambda: LOAD_PATIENCE_S)
 _pool = BackendPool(build)
+setting_changed.connect(_forget_selected)

@@ -40,7 +40,10 @@ class LLMConfigAdmin(_ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "provider", "model_name", "endpoint_url")}),
         (gettext_lazy("API key"), {"fields": ("api_key", "clear_api_key")}),
-        (gettext_lazy("Settings"), {"fields": ("parameters", "options", "timeout_seconds", "max_retries")}),
+        (
+            gettext_lazy("Settings"),
+            {"fields": ("parameters", "client_parameters", "options", "timeout_seconds", "max_retries")},
+        ),
         (gettext_lazy("State"), {"fields": readonly_fields}),
     )
 

@@ -17,11 +17,14 @@ import structlog
 from django.conf import settings
 
 from llmbackends.catalog import OLLAMA, KeyPolicy, Provider, Schema
+from llmbackends.client_bounds import SCHEMA as CLIENT_SCHEMA
+from llmbackends.client_bounds import ClientBounds, default_bounds
 from llmbackends.errors import UnknownProvider
 from llmbackends.registry import get_provider, providers
 from llmbackends.secret import Secret
 from llmbackends.spec import BackendSpec
 from llmbackends.types import Sampling
+from llmbackends.validation import schema_problems
 
 from .describing import bounds_in_words
 from .specs import default_model, endpoint_of, sampling_from
@@ -103,6 +106,7 @@ class _Reader:
             timeout_s=self.timeout_s(provider),
             max_retries=self.value(Variable("LLM_MAX_RETRIES", int, 2), _RETRIES),
             sampling=self.sampling(provider),
+            client_bounds=ClientBounds(self.client_parameters()),
             options=options,
         )
 
@@ -138,16 +142,25 @@ class _Reader:
         return from_variables | self.given_options()
 
     def given_options(self) -> dict[str, Any]:
-        text = self.text("LLM_OPTIONS") or "{}"
-        try:
-            options = json.loads(text)
-        except ValueError:
-            options = None
-        if isinstance(options, dict):
+        options = _object_in(self.text("LLM_OPTIONS") or "{}")
+        if options is not None:
             return options
         # Its text is not quoted: a header among the options may hold a password.
         self.warn('LLM_OPTIONS is left out: it must be a JSON object, such as {"context_size": 4096}.')
         return {}
+
+    def client_parameters(self) -> dict[str, Any]:
+        text = self.text("LLM_CLIENT_PARAMETERS")
+        if not text:
+            return default_bounds()
+        given = _object_in(text)
+        if given is not None and not schema_problems(given, CLIENT_SCHEMA):
+            return given
+        self.warn(
+            f"LLM_CLIENT_PARAMETERS={text!r} is not used: it must be a JSON object of parameters with their "
+            'bounds, such as {"max_tokens": {}, "temperature": {"minimum": 0, "maximum": 1}}.'
+        )
+        return default_bounds()
 
     def values(self, variables: Mapping[str, Variable], schema: Schema) -> dict[str, Any]:
         """The variables of those properties that the schema has."""
@@ -172,6 +185,14 @@ class _Reader:
 
     def warn(self, warning: str) -> None:
         self.warnings.append(warning)
+
+
+def _object_in(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _is_within(value: Any, bounds: Schema) -> bool:

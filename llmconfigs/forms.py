@@ -10,6 +10,7 @@ from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from llmbackends.client_bounds import default_bounds
 from llmbackends.errors import UnknownProvider
 from llmbackends.registry import get_provider
 from llmbackends.secret import Secret
@@ -60,14 +61,17 @@ class LLMConfigForm(_ModelForm):
     provider = forms.ChoiceField(label=gettext_lazy("Provider"), choices=describing.provider_choices)
     api_key = WriteOnlyField(label=gettext_lazy("API key"))
     parameters = ObjectField(label=gettext_lazy("Parameters"), initial=dict)
+    client_parameters = ObjectField(
+        label=gettext_lazy("Parameters that clients may set"), initial=default_bounds
+    )
     options = ObjectField(label=gettext_lazy("Provider options"), initial=dict)
     clear_api_key = forms.BooleanField(label=gettext_lazy("Clear the stored API key"), required=False)
 
     class Meta:
         model = LLMConfig
         fields = (
-            "name", "provider", "model_name", "endpoint_url", "api_key", "parameters", "options",
-            "timeout_seconds", "max_retries",
+            "name", "provider", "model_name", "endpoint_url", "api_key", "parameters", "client_parameters",
+            "options", "timeout_seconds", "max_retries",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -125,6 +129,10 @@ class LLMConfigForm(_ModelForm):
             "parameters": describing.with_allowed_names(
                 _("What is sent where a request sets nothing itself, as a JSON object. Names:"),
                 lambda provider: provider.parameters,
+            ),
+            "client_parameters": _(
+                "What a request may set itself, each with its bounds; the rest of what it says is ignored. "
+                'Such as {"max_tokens": {}, "temperature": {"minimum": 0, "maximum": 1}}.'
             ),
             "options": describing.with_allowed_names(
                 _("The provider's own settings, as a JSON object. Names:"),

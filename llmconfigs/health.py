@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
 from llmbackends.base import ChatBackend, CheckReport
-
-from .sharing import share
 
 if TYPE_CHECKING:
     from .active import ActiveBackend
@@ -36,7 +34,9 @@ async def ensure_healthy(lease: ActiveBackend) -> None:
         return
     if record.check is None:
         record.check = asyncio.create_task(_checked(lease.backend, record))
-    await share(record.check)
+    # Should all who wait be cancelled and the check fail then, nobody is left to be told.
+    record.check.add_done_callback(_count_as_read)
+    await asyncio.shield(record.check)
 
 
 def _is_fresh(record: HealthRecord) -> bool:
@@ -51,3 +51,8 @@ async def _checked(backend: ChatBackend, record: HealthRecord) -> CheckReport:
         return report
     finally:
         record.check = None
+
+
+def _count_as_read(check: asyncio.Task[Any]) -> None:
+    if not check.cancelled():
+        check.exception()

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
+from llmbackends.client_bounds import default_bounds
 from llmbackends.errors import UnknownProvider
 from llmbackends.registry import get_provider
 from llmbackends.spec import BackendSpec
@@ -23,7 +24,8 @@ class LLMConfigQuerySet(models.QuerySet["LLMConfig"]):
 
 
 class LLMConfig(models.Model):
-    """`parameters`: sampling parameters, `options`: the provider's own settings; each valid by its schema.
+    """`parameters`: sampling parameters, `options`: the provider's own settings, `client_parameters`: which
+    parameters a client may set, with their bounds; each valid by its schema.
 
     `model_name`, `endpoint_url`: "" is the provider's default. `version` counts the saves: a backend that was
     built from another version is out of date. `is_active` is changed by activation.py alone.
@@ -36,6 +38,9 @@ class LLMConfig(models.Model):
     api_key = SealedSecretField(_("API key"), blank=True)
     is_active = models.BooleanField(_("active"), default=False, editable=False)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
+    client_parameters = models.JSONField(
+        _("parameters that clients may set"), default=default_bounds, blank=True
+    )
     options = models.JSONField(_("provider options"), default=dict, blank=True)
     timeout_seconds = models.PositiveIntegerField(
         _("time-out in seconds"), default=120, validators=[MinValueValidator(10), MaxValueValidator(600)]
@@ -67,14 +72,17 @@ class LLMConfig(models.Model):
 
         The rest of the validation is for those who call `full_clean()`, as forms do. `QuerySet.update()` and
         loaddata pass by this; activating and building ask the policy again. Counts `version` up in the
-        database, so that of two saves at once each counts.
+        database, so that of two saves at once each counts. Of an existing row `is_active` is left as it is:
+        an instance that was read before an activation must not undo it.
         """
         self._ensure_allowed()
         if self._state.adding or self.pk is None:
             super().save(*args, **kwargs)
             return
-        if kwargs.get("update_fields") is not None:
-            kwargs["update_fields"] = {*kwargs["update_fields"], "version", "updated_at"}
+        fields = kwargs.get("update_fields")
+        if fields is None:
+            fields = self._loaded_fields()
+        kwargs["update_fields"] = {*fields, "version", "updated_at"} - {"is_active"}
         version, self.version = self.version, F("version") + 1
         try:
             super().save(*args, **(kwargs | {"force_update": True}))
@@ -82,6 +90,10 @@ class LLMConfig(models.Model):
             self.version = version
             raise
         self.refresh_from_db(fields=["version"])
+
+    def _loaded_fields(self) -> set[str]:
+        names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
+        return names - self.get_deferred_fields()
 
     def _ensure_allowed(self) -> None:
         from .specs import endpoint_of  # which needs the model

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import structlog
@@ -37,16 +36,11 @@ class LoopPool:
         self._current: PooledBackend | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
-    @asynccontextmanager
-    async def lease(self, version: Hashable, spec: BackendSpec) -> AsyncIterator[PooledBackend]:
+    def lease(self, version: Hashable, spec: BackendSpec) -> Lease:
         """The backend of this version, built if it is not the current one, for the time of the block."""
-        entry = self._enter(version, spec)
-        try:
-            yield entry
-        finally:
-            self._leave(entry)
+        return Lease(self, version, spec)
 
-    def _enter(self, version: Hashable, spec: BackendSpec) -> PooledBackend:
+    def enter(self, version: Hashable, spec: BackendSpec) -> PooledBackend:
         entry = self._current
         if entry is None or (entry.version, entry.spec) != (version, spec):
             entry = PooledBackend(version, spec, self._build(spec))
@@ -54,7 +48,7 @@ class LoopPool:
         entry.users += 1
         return entry
 
-    def _leave(self, entry: PooledBackend) -> None:
+    def leave(self, entry: PooledBackend) -> None:
         entry.users -= 1
         if entry is not self._current and entry.users == 0:
             self._close(entry)
@@ -77,6 +71,24 @@ class LoopPool:
             await asyncio.wait(self._closing)
 
 
+class Lease:
+    """Spelled out, since every request enters one: as a generator it would cost as much as a key's check."""
+
+    __slots__ = ("_entry", "_pool", "_spec", "_version")
+
+    def __init__(self, pool: LoopPool, version: Hashable, spec: BackendSpec) -> None:
+        self._pool = pool
+        self._version = version
+        self._spec = spec
+
+    async def __aenter__(self) -> PooledBackend:
+        self._entry = self._pool.enter(self._version, self._spec)
+        return self._entry
+
+    async def __aexit__(self, *_: object) -> None:
+        self._pool.leave(self._entry)
+
+
 class BackendPool:
     """A LoopPool for each event loop: a backend belongs to the loop it was first used on."""
 
@@ -87,6 +99,8 @@ class BackendPool:
 
     def of_running_loop(self) -> LoopPool:
         loop = asyncio.get_running_loop()
+        if (pool := self._loops.get(loop)) is not None:
+            return pool
         with self._lock:
             if loop not in self._loops:
                 self._forget_closed_loops()

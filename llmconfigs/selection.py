@@ -20,6 +20,7 @@ from .specs import spec_from_config
 
 log = structlog.get_logger(__name__)
 
+DATABASE_DOWN = (OperationalError, InterfaceError)
 OUTAGE_REMINDER_S = 60.0
 _ROW_UNUSABLE = gettext_noop("The active configuration “%(name)s” cannot be used.")
 _ENVIRONMENT_UNUSABLE = gettext_noop(
@@ -39,29 +40,56 @@ class ActiveSpec:
 
 
 class Selection:
-    """One for each process. Threads may share it: the memory is one assignment, the latest read wins."""
+    """One for each process. Threads may share it: each memory is one assignment, the latest read wins.
+
+    All that select raise ConfigurationError if what is selected cannot be used.
+    """
 
     def __init__(self) -> None:
         self._last_row: LLMConfig | None = None
+        self._kept: tuple[int, ActiveSpec] | None = None
         self._announced: ActiveSpec | None = None
         self._outage_logged_at: float | None = None
 
     def current(self) -> ActiveSpec:
-        """What is selected now. Raises ConfigurationError if that cannot be used."""
+        """What is selected now or, while the database is down, what is last known."""
         try:
-            self._last_row = LLMConfig.objects.active().first()
-        except (OperationalError, InterfaceError) as error:
-            self._report_outage(error)
-        else:
-            self._report_recovery()
-        selected = _from_row(self._last_row) if self._last_row else _from_environment()
+            return self.read()
+        except DATABASE_DOWN as error:
+            self.report_outage(error)
+            return self.last_known()
+
+    def read(self) -> ActiveSpec:
+        """What is selected now. Raises DATABASE_DOWN."""
+        row = LLMConfig.objects.active().first()
+        self._last_row = row
+        self._report_recovery()
+        return self._select(row)  # not last_known(): another thread may just have stored an older read
+
+    def kept_under(self, number: int) -> ActiveSpec | None:
+        """What was selected at this epoch of the configurations, if nothing was kept under another since."""
+        kept = self._kept
+        return kept[1] if kept is not None and kept[0] == number else None
+
+    def keep_under(self, number: int, selected: ActiveSpec) -> None:
+        self._kept = number, selected
+
+    def forget_kept(self) -> None:
+        self._kept = None
+
+    def last_known(self) -> ActiveSpec:
+        """By the last row that was read; the environment if there was none, or none was ever read."""
+        return self._select(self._last_row)
+
+    def _select(self, row: LLMConfig | None) -> ActiveSpec:
+        selected = _from_row(row) if row else _from_environment()
         if selected != self._announced:
             _require_usable(selected)
             self._announced = selected
             _announce(selected)
         return selected
 
-    def _report_outage(self, error: Exception) -> None:
+    def report_outage(self, error: Exception) -> None:
         now = time.monotonic()
         if self._outage_logged_at is None or now - self._outage_logged_at >= OUTAGE_REMINDER_S:
             self._outage_logged_at = now

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from llmbackends.catalog import Provider
+from llmbackends.client_bounds import ClientBounds
 from llmbackends.errors import ConfigurationError, UnknownProvider
 from llmbackends.registry import get_provider
 from llmbackends.secret import Secret
@@ -16,6 +17,8 @@ from llmbackends.types import SAMPLING_NAMES, Sampling
 
 from .errors import LLMConfigsError
 from .models import LLMConfig
+
+OBJECT_FIELDS = ("parameters", "client_parameters", "options")
 
 
 def spec_from_config(config: LLMConfig) -> BackendSpec:
@@ -34,6 +37,7 @@ def spec_from_config(config: LLMConfig) -> BackendSpec:
         timeout_s=config.timeout_seconds,
         max_retries=config.max_retries,
         sampling=sampling_from(config.parameters),
+        client_bounds=ClientBounds(dict(config.client_parameters)),
         options=dict(config.options),
     )
 
@@ -74,7 +78,7 @@ def _key_of(config: LLMConfig) -> Secret:
 
 
 def _require_objects(config: LLMConfig) -> None:
-    for name in ("parameters", "options"):
+    for name in OBJECT_FIELDS:
         if not isinstance(getattr(config, name), dict):
             template = gettext_noop("The value of %(name)s must be a JSON object.")
             raise _cannot_be_read(config, Problem(template, {"name": name}))

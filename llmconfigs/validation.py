@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from llmbackends import client_bounds
 from llmbackends.catalog import Locality, Provider
 from llmbackends.errors import RemoteNotAllowed, UnknownProvider
 from llmbackends.registry import get_provider
@@ -18,7 +19,7 @@ from llmbackends.validation import problems_by_field, schema_problems
 from . import policy
 from .errors import LLMConfigsError
 from .models import LLMConfig
-from .specs import endpoint_of, model_of
+from .specs import OBJECT_FIELDS, endpoint_of, model_of
 from .wording import explain, translate
 
 _FORM_FIELDS = {
@@ -47,7 +48,7 @@ def validate(config: LLMConfig) -> None:
 
 
 def _json_problems(config: LLMConfig) -> dict[str, str]:
-    found = {name: _json_problem(getattr(config, name)) for name in ("parameters", "options")}
+    found = {name: _json_problem(getattr(config, name)) for name in OBJECT_FIELDS}
     return {name: text for name, text in found.items() if text}
 
 
@@ -80,6 +81,7 @@ def _problems(config: LLMConfig, provider: Provider) -> dict[str, list[str]]:
     )
     found = problems_by_field(spec, provider)
     problems = {field: found[name] for name, field in _FORM_FIELDS.items()}
+    problems["client_parameters"] = schema_problems(config.client_parameters, client_bounds.SCHEMA)
     problems["parameters"] = schema_problems(config.parameters, provider.parameters)
     if key is None:
         problems["api_key"] = []

@@ -28,6 +28,7 @@ def form_data(**values: Any) -> dict[str, Any]:
         "endpoint_url": "",
         "api_key": "",
         "parameters": {},
+        "client_parameters": {"max_tokens": {}, "stop": {}},
         "options": {},
         "timeout_seconds": 120,
         "max_retries": 2,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.db import connection
+from django.db import connection, transaction
 
 from llmbackends.errors import ConfigurationError, RemoteNotAllowed
 from llmbackends.secret import Secret
@@ -172,3 +172,52 @@ def test_activation_and_deactivation_at_once_end_in_a_state_of_one_of_them(make_
         run_at_once([lambda: activation.activate(later), lambda: activation.deactivate(former)])
 
         assert active_names() == ["later"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_of_all_kinds_at_once_do_not_block_each_other_for_good(make_config: MakeConfig) -> None:
+    """No deadlock is broken by the database: it would raise."""
+    kept = [make_config(f"kept-{number}") for number in range(3)]
+
+    def save(config: LLMConfig) -> None:
+        config.save(update_fields=["max_retries"])
+
+    def update_all() -> None:
+        LLMConfig.objects.update(timeout_seconds=60)
+
+    def create_activate_and_delete(name: str) -> None:
+        config = make_config(name)
+        activation.activate(config)
+        config.delete()
+
+    def save_two_in_one_transaction(first: LLMConfig, second: LLMConfig) -> None:
+        with transaction.atomic():
+            save(first)
+            save(second)
+
+    for _ in range(ROUNDS):
+        run_at_once(
+            [
+                lambda: activation.activate(kept[0]),
+                lambda: activation.activate(kept[1]),
+                lambda: activation.deactivate(kept[0]),
+                lambda: save(kept[2]),
+                lambda: save_two_in_one_transaction(kept[0], kept[1]),
+                lambda: save_two_in_one_transaction(kept[1], kept[0]),
+                update_all,
+                lambda: create_activate_and_delete("short-lived"),
+            ]
+        )
+
+    assert LLMConfig.objects.count() == len(kept)
+    assert len(active_names()) <= 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_activation_inside_another_transaction_is_refused(make_config: MakeConfig) -> None:
+    config = make_config()
+
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        activation.activate(config)
+
+    assert not LLMConfig.objects.active().exists()

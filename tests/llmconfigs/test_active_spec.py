@@ -12,9 +12,9 @@ from llmconfigs.active import active_spec
 from llmconfigs.models import LLMConfig
 from llmconfigs.selection import ActiveSpec
 from llmconfigs.specs import spec_from_config
+from tests.database_outages import database_out_of_reach
 
 from .conftest import MakeConfig
-from .outages import database_out_of_reach
 
 
 def test_active_row_is_selected(make_config: MakeConfig) -> None:

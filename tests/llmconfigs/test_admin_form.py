@@ -8,7 +8,6 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from llmbackends.secret import Secret
-from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 
 from .conftest import MakeConfig
@@ -289,7 +288,8 @@ def test_saving_does_not_undo_an_activation_of_another_row(
     save = LLMConfig.save
 
     def save_after_activation(self: LLMConfig, **kwargs: Any) -> None:
-        activation.activate(other)
+        LLMConfig.objects.update(is_active=False)  # as activate() does, which takes no part in a transaction
+        LLMConfig.objects.filter(pk=other.pk).update(is_active=True)
         save(self, **kwargs)
 
     monkeypatch.setattr(LLMConfig, "save", save_after_activation)

@@ -3,11 +3,16 @@ from __future__ import annotations
 import io
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from epochs.models import Epoch, Process, Role
+from epochs.subjects import Subject
 from llmbackends.secret import Secret
+from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 
 from .conftest import MakeConfig
@@ -163,3 +168,44 @@ def test_env_that_cannot_work_is_an_error(settings: Any) -> None:
 def test_command_without_a_subcommand_is_an_error() -> None:
     with pytest.raises(CommandError, match="COMMAND"):
         llm()
+
+
+def report(*, configs_epoch: int, host: str = "web-1") -> None:
+    now = timezone.now()
+    keys_epoch = Epoch.objects.get(subject=Subject.KEYS).number
+    Process.objects.create(
+        id=uuid4(),
+        role=Role.WEB,
+        host=host,
+        pid=17,
+        version="1.2",
+        configs_epoch=configs_epoch,
+        keys_epoch=keys_epoch,
+        started_at=now,
+        seen_at=now,
+    )
+
+
+def test_processes_shows_who_runs_with_what(make_config: MakeConfig) -> None:
+    newest = Epoch.objects.get(subject=Subject.CONFIGS).number
+    report(configs_epoch=newest)
+
+    header, row = llm("processes").splitlines()
+
+    assert header.split() == ["ROLE", "HOST", "PID", "VERSION", "CONFIGS", "KEYS", "SEEN", "CONVERGED"]
+    assert row.split()[:5] == ["web", "web-1", "17", "1.2", str(newest)]
+    assert row.split()[-1] == "yes"
+
+
+def test_processes_fails_while_one_has_not_taken_up_a_change(make_config: MakeConfig) -> None:
+    before = Epoch.objects.get(subject=Subject.CONFIGS).number
+    report(configs_epoch=before)
+    activation.activate(make_config())
+    report(configs_epoch=Epoch.objects.get(subject=Subject.CONFIGS).number, host="web-2")
+
+    with pytest.raises(CommandError, match="1 of 2 processes have not converged"):
+        llm("processes")
+
+
+def test_processes_says_when_none_runs() -> None:
+    assert llm("processes") == "No process has reported itself within the last minute.\n"

@@ -6,6 +6,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from llmbackends.errors import RemoteNotAllowed
+from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 
 from .conftest import MakeConfig
@@ -120,3 +121,25 @@ def test_save_takes_what_sends_nothing_outside(
     make_config(**values)
 
     assert LLMConfig.objects.get().provider == values["provider"]
+
+
+def test_save_of_a_row_leaves_the_activation_to_those_who_activate(make_config: MakeConfig) -> None:
+    config = make_config("mine")
+    read_before = LLMConfig.objects.get(pk=config.pk)
+    activation.activate(config)
+
+    read_before.model_name = "other"
+    read_before.save()
+
+    stored = LLMConfig.objects.get(pk=config.pk)
+    assert (stored.is_active, stored.model_name) == (True, "other")
+
+
+def test_save_of_a_row_that_was_read_in_part_writes_only_that_part(make_config: MakeConfig) -> None:
+    config = make_config("mine", model_name="former")
+    in_part = LLMConfig.objects.defer("model_name").get(pk=config.pk)
+    LLMConfig.objects.filter(pk=config.pk).update(model_name="later")
+
+    in_part.save()
+
+    assert LLMConfig.objects.get(pk=config.pk).model_name == "later"

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from epochs.selectors import RunningProcess, running_processes
 from llmbackends.errors import BackendError, ConfigurationError
 from llmbackends.spec import BackendSpec
 from llmconfigs import activation, checking
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         commands.add_parser("deactivate", help="let the environment answer from now on")
         check = commands.add_parser("check", help="ask the service of a configuration whether it is ready")
         check.add_argument("name", metavar="NAME", nargs="?", help="default: what is in use")
+        commands.add_parser("processes", help="who runs, and whether all have taken up the last change")
         commands.add_parser("env", help="what the LLM_ variables say, and whether that can work")
 
     def handle(self, *, command: str, **options: Any) -> None:
@@ -70,6 +72,16 @@ class Command(BaseCommand):
             raise CommandError(f"{shown}: {error}") from error
         self.stdout.write(self.style.SUCCESS(f"{shown}: ready ({report.took_s:.2f} s). {report.detail}"))
 
+    def handle_processes(self, _name: None) -> None:
+        running = running_processes()
+        if not running:
+            self.stdout.write("No process has reported itself within the last minute.")
+            return
+        header = ("ROLE", "HOST", "PID", "VERSION", "CONFIGS", "KEYS", "SEEN", "CONVERGED")
+        self._write_table([header, *map(_process_row, running)])
+        if behind := [each for each in running if not each.has_converged]:
+            raise CommandError(f"{len(behind)} of {len(running)} processes have not converged.")
+
     def handle_env(self, _name: None) -> None:
         reading = read_environment(settings.LLM_ENVIRONMENT)
         self._write_table(_described(reading.spec))
@@ -96,6 +108,14 @@ def _config_named(name: str) -> LLMConfig:
         known = f"There are: {names}." if names else "There is none yet; add one in the admin."
         raise CommandError(f"There is no configuration {name!r}. {known}") from None
     return config
+
+
+def _process_row(running: RunningProcess) -> tuple[str, ...]:
+    process = running.process
+    epochs = (str(process.configs_epoch), str(process.keys_epoch))
+    seen = f"{running.age_s:.0f} s ago"
+    converged = "yes" if running.has_converged else "no"
+    return (process.role, process.host, str(process.pid), process.version, *epochs, seen, converged)
 
 
 def _time(config: LLMConfig) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import tempfile
 from collections.abc import Iterator
 
 from django.db import connection
+
+from epochs import current as epochs
 
 
 @contextlib.contextmanager
@@ -22,7 +25,24 @@ def database_out_of_reach() -> Iterator[None]:
             _reconnect_to(**kept)
 
 
+@contextlib.contextmanager
+def database_that_hangs() -> Iterator[None]:
+    """PostgreSQL's new connections are accepted and never answered, until their time-out of two seconds."""
+    settings = connection.settings_dict
+    kept = {name: settings[name] for name in ("HOST", "OPTIONS")}
+    impatient = {name: value for name, value in kept["OPTIONS"].items() if name != "pool"}
+    with tempfile.TemporaryDirectory() as directory, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{directory}/.s.PGSQL.{settings['PORT']}")
+        listener.listen()
+        _reconnect_to(HOST=directory, OPTIONS=impatient | {"connect_timeout": 2})
+        try:
+            yield
+        finally:
+            _reconnect_to(**kept)
+
+
 def _reconnect_to(**settings: object) -> None:
+    epochs.close()
     connection.close()
     if connection.vendor == "postgresql":
         connection.close_pool()

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llmconfigs.reading import CoalescedReader
+from epochs.reading import CoalescedReader
 from tests.asyncio_support import run_async
 
 
@@ -115,3 +116,80 @@ def test_failure_after_every_caller_was_cancelled_is_not_left_unread() -> None:
             await reader.get()
 
     run_async(scenario())
+
+
+def test_result_that_does_not_come_in_time_is_an_error_for_those_who_wait() -> None:
+    read = GatedRead()
+    reader = CoalescedReader(read, name="test", patience_s=lambda: 0.05)
+
+    async def scenario() -> int:
+        under_way, next_one = asyncio.create_task(reader.get()), asyncio.create_task(reader.get())
+        for task in (under_way, next_one):
+            with pytest.raises(TimeoutError):
+                await task
+        patient = asyncio.create_task(reader.get())
+        await asyncio.sleep(0)
+        read.gate.set()
+        return await patient
+
+    assert run_async(scenario()) > 1
+
+
+def test_loop_that_was_closed_takes_no_result_from_the_others() -> None:
+    read = GatedRead()
+    reader = CoalescedReader(read, name="test")
+
+    async def leave() -> None:
+        caller = asyncio.create_task(reader.get())
+        await read.wait_until_begun()
+        caller.cancel()
+
+    run_async(leave())
+    read.gate.set()
+
+    assert run_async(reader.get()) == 2
+
+
+def test_callers_of_several_loops_at_once_are_all_answered() -> None:
+    reader = CoalescedReader(threading.get_ident, name="test")
+
+    async def call_often() -> set[int]:
+        return {
+            number for _ in range(100) for number in await asyncio.gather(*(reader.get() for _ in range(5)))
+        }
+
+    with ThreadPoolExecutor(4) as executor:
+        readers = set().union(*executor.map(lambda _: run_async(call_often()), range(4)))
+
+    assert len(readers) == 1
+
+
+def test_loop_that_stopped_or_blocks_keeps_back_no_reader_of_another() -> None:
+    reader = CoalescedReader(lambda: "read", name="test")
+    stopped = asyncio.new_event_loop()
+    has_asked, may_go_on = threading.Event(), threading.Event()
+
+    async def ask_and_block() -> str:
+        caller = asyncio.create_task(reader.get())
+        await asyncio.sleep(0)
+        has_asked.set()
+        assert may_go_on.wait(timeout=10)
+        return await caller
+
+    async def only_ask() -> asyncio.Task[str]:
+        caller = asyncio.create_task(reader.get())
+        asyncio.get_running_loop().call_soon(stopped.stop)
+        return caller
+
+    with ThreadPoolExecutor(1) as executor:
+        blocked = executor.submit(run_async, ask_and_block())
+        assert has_asked.wait(timeout=10)
+        left = stopped.create_task(only_ask())
+        stopped.run_forever()
+        there = run_async(reader.get(), timeout_s=5)
+        may_go_on.set()
+        answers = there, blocked.result(timeout=10), stopped.run_until_complete(left)
+
+    assert answers[:2] == ("read", "read")
+    assert stopped.run_until_complete(answers[2]) == "read"
+    stopped.close()

@@ -1,0 +1,60 @@
+"""Looking at epochs, and changing things beside each other."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from django.db import connection, connections
+
+from epochs.models import Epoch
+from epochs.subjects import Subject
+
+
+def number_of(subject: Subject) -> int:
+    return Epoch.objects.get(subject=subject).number
+
+
+def moves(subject: Subject, change: Callable[[], object]) -> bool:
+    """Whether the change moves the epoch; forward, if at all."""
+    before = number_of(subject)
+    change()
+    after = number_of(subject)
+    assert after >= before
+    return after > before
+
+
+@contextmanager
+def running_beside(work: Callable[[threading.Event], None], *, threads: int) -> Iterator[None]:
+    """`work(stop)` in threads of their own for the time of the block; raises what one of them raises."""
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            work(stop)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as executor:
+        running = [executor.submit(run) for _ in range(threads)]
+        try:
+            yield
+        finally:
+            stop.set()
+        for each in running:
+            each.result(timeout=30)
+
+
+def execute(sql: str, *parameters: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+
+
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 15) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
