@@ -34,7 +34,7 @@ class ApiKeyForm(_ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ["name", "scopes", "expires_at"]
+        fields = ["name", "scopes", "expires_at", "requests_per_minute", "concurrent_requests"]
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -75,14 +75,14 @@ class ApiKeyAdmin(_ModelAdmin):
         return _("Expired") if key.is_expired(timezone.now()) else _("Usable")
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
-        return ["name", "scopes", "expires_at", *(self.readonly_fields if obj else [])]
+        return [*ApiKeyForm.Meta.fields, *(self.readonly_fields if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
         return self.readonly_fields if obj else []
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: _ModelForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=["name", "scopes", "expires_at"])
+            obj.save(update_fields=ApiKeyForm.Meta.fields)
         else:
             request.issued_key = issuing.reissue(obj)  # type: ignore[attr-defined]
 

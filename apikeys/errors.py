@@ -8,9 +8,18 @@
 
 The docstring of each class is the sentence that the caller gets. Only someone who holds the right secret
 learns that a key was revoked or has expired.
+
+Why a known caller has to wait.
+
+    RateLimited
+    ├── TooManyPerMinute
+    └── TooManyAtOnce
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 
 class InvalidApiKey(Exception):
@@ -34,3 +43,37 @@ class RevokedApiKey(InvalidApiKey):
 
 class ExpiredApiKey(InvalidApiKey):
     """The API key has expired. Ask your administrator for a new one."""
+
+
+class RateLimited(Exception):
+    """The limit that refused: `limit` requests, none of which remains.
+
+    reset_s: until all of it is there again; retry_after_s: until one request fits. headers: what the answer
+    says of the limit on requests per minute, empty if another one refused.
+    """
+
+    remaining = 0
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: int,
+        reset_s: float,
+        retry_after_s: float,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.limit = limit
+        self.reset_s = reset_s
+        self.retry_after_s = retry_after_s
+        self.headers = headers
+
+
+class TooManyPerMinute(RateLimited):
+    """More requests in a minute than the key may send."""
+
+
+class TooManyAtOnce(RateLimited):
+    """More requests at the same time than the key may have running."""

@@ -50,6 +50,18 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests per minute"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: as API_REQUESTS_PER_MINUTE says. 0: no limit."),
+    )
+    concurrent_requests = models.PositiveIntegerField(
+        _("concurrent requests"),
+        null=True,
+        blank=True,
+        help_text=_("Empty: as API_CONCURRENT_REQUESTS says. 0: no limit."),
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 

@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apikeys import issuing
-from apikeys.authentication import authenticate
 from apikeys.models import ApiKey
 from generation.models import GenerationJob
+from tests.apikeys.calling import call_with
 
 pytestmark = pytest.mark.django_db
 
@@ -45,11 +45,12 @@ def add(client: Client, **changes: object) -> str:
     return client.post(ADD, data).content.decode()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_add_shows_the_secret_once_and_it_lets_in(admin_client: Client) -> None:
     page = add(admin_client)
 
     [secret] = re.findall(r'value="(co_[^"]+)"', page)
-    assert authenticate({"x-api-key": secret}).name == "desk"
+    assert call_with({"x-api-key": secret}).name == "desk"
     for url in (LIST, change_url(ApiKey.objects.get())):
         assert secret not in admin_client.get(url).content.decode()
     assert secret not in str(list(LogEntry.objects.values()))
@@ -89,6 +90,20 @@ def test_change_edits_name_scopes_and_expiry_only(admin_client: Client, key: Api
     changed = ApiKey.objects.get()
     assert (changed.name, changed.scopes, changed.expires_at.year) == ("renamed", ["manage"], 2099)
     assert (changed.prefix, changed.digest, changed.revoked_at) == (key.prefix, key.digest, None)
+
+
+def test_change_edits_the_limits_where_empty_is_the_setting_and_0_is_none(
+    admin_client: Client, key: ApiKey
+) -> None:
+    data = {"name": key.name, "scopes": key.scopes, "expires_at_0": "", "expires_at_1": ""}
+
+    admin_client.post(change_url(key), data | {"requests_per_minute": "60", "concurrent_requests": "0"})
+    changed = ApiKey.objects.get()
+    admin_client.post(change_url(key), data | {"requests_per_minute": "", "concurrent_requests": ""})
+    cleared = ApiKey.objects.get()
+
+    assert (changed.requests_per_minute, changed.concurrent_requests) == (60, 0)
+    assert (cleared.requests_per_minute, cleared.concurrent_requests) == (None, None)
 
 
 def test_change_shows_the_prefix_and_the_chosen_scopes(admin_client: Client, key: ApiKey) -> None:

@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apikeys import issuing
-from apikeys.authentication import authenticate
 from apikeys.models import ApiKey
+from tests.apikeys.calling import call_with
 
 pytestmark = pytest.mark.django_db
 
@@ -20,10 +20,11 @@ def run(*arguments: str) -> str:
     return output.getvalue()
 
 
+@pytest.mark.django_db(transaction=True)
 def test_create_prints_a_key_that_lets_in_and_nothing_else() -> None:
     secret = run("create", "CI robot").strip()
 
-    key = authenticate({"x-api-key": secret})
+    key = call_with({"x-api-key": secret})
     assert key.name == "CI robot"
     assert key.scopes == ["generate", "read"]
     assert key.expires_at is None
@@ -37,6 +38,14 @@ def test_create_takes_scopes_and_an_expiry() -> None:
     assert timedelta(days=29, hours=23) < key.expires_at - timezone.now() <= timedelta(days=30)
 
 
+def test_create_takes_limits() -> None:
+    run("create", "desk", "--requests-per-minute", "60", "--concurrent-requests", "0")
+    run("create", "robot")
+
+    numbers = ApiKey.objects.order_by("name").values_list("requests_per_minute", "concurrent_requests")
+    assert list(numbers) == [(60, 0), (None, None)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -46,6 +55,8 @@ def test_create_takes_scopes_and_an_expiry() -> None:
         (["create", "robot", "--expires-in-days", "-1"], "expires_at: "),
         (["create", "robot", "--expires-in-days", "9999999999"], "too far away"),
         (["create", "robot", "--scope", "fly"], "invalid choice"),
+        (["create", "robot", "--requests-per-minute", "-1"], "requests_per_minute: "),
+        (["create", "robot", "--concurrent-requests", "many"], "invalid int value"),
         (["revoke", "co_0000000000"], "`apikey list`"),
         ([], "arguments are required"),
     ],

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from apikeys import issuing
-from apikeys.authentication import authenticate
 from apikeys.errors import RevokedApiKey, UnknownApiKey
+from tests.apikeys.calling import call_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_reissue_replaces_the_secret_of_the_same_row() -> None:
@@ -15,9 +15,9 @@ def test_reissue_replaces_the_secret_of_the_same_row() -> None:
 
     second = issuing.reissue(first.key)
 
-    assert authenticate({"x-api-key": second.secret.reveal()}).pk == first.key.pk
+    assert call_with({"x-api-key": second.secret.reveal()}).pk == first.key.pk
     with pytest.raises(UnknownApiKey):
-        authenticate({"x-api-key": old})
+        call_with({"x-api-key": old})
 
 
 def test_reissue_does_not_undo_a_revocation() -> None:
@@ -27,4 +27,4 @@ def test_reissue_does_not_undo_a_revocation() -> None:
     again = issuing.reissue(issued.key)
 
     with pytest.raises(RevokedApiKey):
-        authenticate({"x-api-key": again.secret.reveal()})
+        call_with({"x-api-key": again.secret.reveal()})

@@ -13,6 +13,8 @@ from django.utils import timezone
 from apikeys import issuing
 from apikeys.models import ApiKey, Scope, client_scopes
 
+_LIMIT_HELP = "0: no limit (default: as the settings say)"
+
 
 class Command(BaseCommand):
     help = "Creates, lists and revokes API keys."
@@ -28,6 +30,8 @@ class Command(BaseCommand):
             help=f"may be given several times (default: {' '.join(client_scopes())})",
         )
         create.add_argument("--expires-in-days", type=int, metavar="N", help="default: never")
+        create.add_argument("--requests-per-minute", type=int, metavar="N", help=_LIMIT_HELP)
+        create.add_argument("--concurrent-requests", type=int, metavar="N", help=_LIMIT_HELP)
         actions.add_parser("list", help="list the keys; the secrets are not stored")
         revoke = actions.add_parser("revoke", help="take a key back for good")
         revoke.add_argument("prefix", help="the start of the key, as `list` shows it")
@@ -37,13 +41,10 @@ class Command(BaseCommand):
 
     def _create(self, options: dict[str, Any]) -> None:
         try:
-            issued = issuing.issue(
-                name=options["name"],
-                scopes=options["scope"] or client_scopes(),
-                expires_at=_days_from_now(options["expires_in_days"]),
-            )
+            key = _new_key(options)
         except ValidationError as error:
             raise CommandError(_sentences(error)) from None
+        issued = issuing.reissue(key)
         # The key alone on standard output, so that a script can take it.
         self.stderr.write(
             f"Key {issued.key.prefix} for {issued.key.name!r}. Copy it now: it is not shown again.",
@@ -75,6 +76,19 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{key.prefix} ({key.name}) {'is revoked' if was_usable else 'was revoked before'}."
         )
+
+
+def _new_key(options: dict[str, Any]) -> ApiKey:
+    """Not saved yet. Raises ValidationError."""
+    key = ApiKey(
+        name=options["name"].strip(),
+        scopes=options["scope"] or client_scopes(),
+        expires_at=_days_from_now(options["expires_in_days"]),
+        requests_per_minute=options["requests_per_minute"],
+        concurrent_requests=options["concurrent_requests"],
+    )
+    key.full_clean(exclude=["prefix", "digest"])
+    return key
 
 
 _LINE = "{:<14} {:<8} {:<17} {:<17} {:<22} {}"
