@@ -11,7 +11,7 @@ import contextlib
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -23,7 +23,10 @@ from django.db.models.functions import Coalesce, Now
 
 from llmbackends.types import JsonObject
 from llmconfigs.models import LLMConfig
+from usage import records
+from usage.selectors import is_recorded
 
+from .attempt_usage import unwanted_usage_entry, usage_entry
 from .models import GenerationJob, GenerationJobQuerySet, JobStatus
 from .outcomes import Outcome, Postponement, Trace
 from .requests import storable
@@ -33,14 +36,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on a job. `remaining_s`: until the job's deadline, from the moment of the claim;
-    `last_failure`: why the attempt before was postponed, for staff."""
+    """The right to work on a job of the API key `key_id`. `remaining_s`: until the job's deadline, from the
+    moment of the claim; `last_failure`: why the attempt before was postponed, for staff."""
 
     job_id: uuid.UUID
+    key_id: int
     owner: str
     attempt: int
     request: JsonObject = field(repr=False, compare=False)
     postponements: int
+    claimed_at: datetime
     remaining_s: float
     last_failure: str = field(default="", repr=False, compare=False)
 
@@ -89,28 +94,48 @@ def save_progress(texts: Mapping[Claim, str]) -> None:
 
 
 def finish(claim: Claim, outcome: Outcome) -> bool:
-    """Stores the result. False: the claim is no longer the current one, and nothing was stored."""
-    if _current([claim]).update(finished_at=Now(), lease_expires_at=None, **_result(outcome)):
-        return True
+    """Stores the result and what it used. False: the claim is no longer the current one, so only what it used
+    was stored."""
+    with transaction.atomic():
+        if _current([claim]).update(finished_at=Now(), lease_expires_at=None, **_result(outcome)):
+            records.store([usage_entry(claim, outcome)])
+            return True
     # A commit whose confirmation was lost is tried again, and must not be taken for a stranger's.
     if _owned(claim).filter(status=outcome.status).exists():
         return True
     log.warning(
         "late_result_refused", job_id=str(claim.job_id), attempt=claim.attempt, status=outcome.status.value
     )
+    record_unwanted(claim, outcome)
     return False
 
 
-def give_back(claim: Claim, postponement: Postponement | None = None) -> bool:
+def record_unwanted(claim: Claim, outcome: Outcome) -> None:
+    """Stores what was used by an attempt whose result is not the job's.
+
+    Once, also when it is repeated because the confirmation of its commit was lost.
+    """
+    entry = unwanted_usage_entry(claim, outcome)
+    if entry is not None and not is_recorded(entry):
+        records.store([entry])
+
+
+def give_back(
+    claim: Claim, postponement: Postponement | None = None, *, unfinished: Outcome | None = None
+) -> bool:
     """Back into the queue: at once (this process stops), or after the postponement's delay.
 
     A job that was asked to be cancelled meanwhile is cancelled. False: the claim is not current any more.
+    unfinished: what the attempt had come to; what it used is stored.
     """
     fields: dict[str, Any] = {"run_after": None}
     if postponement is not None:
         fields = {"run_after": _after(postponement.delay_s), "postponements": F("postponements") + 1}
         fields |= _traced(postponement.trace)
-    return bool(_current([claim]).update(**requeued(), **fields))
+    with transaction.atomic():
+        if unfinished is not None:
+            record_unwanted(claim, unfinished)
+        return bool(_current([claim]).update(**requeued(), **fields))
 
 
 def requeued() -> dict[str, Any]:
@@ -155,10 +180,12 @@ def _take(job: GenerationJob, owner: str) -> int:
 def _claim(job: Any, owner: str) -> Claim:
     return Claim(
         job_id=job.pk,
+        key_id=job.key_id,
         owner=owner,
         attempt=job.attempt + 1,
         request=job.request,
         postponements=job.postponements,
+        claimed_at=job.now,
         remaining_s=(job.deadline_at - job.now).total_seconds(),
         last_failure=job.failure_detail,
     )

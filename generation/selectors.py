@@ -13,6 +13,8 @@ from .errors import InvalidRequest, JobNotFound
 from .models import GenerationJob, GenerationJobQuerySet, JobStatus
 
 MAX_PAGE = 100
+# The 16 bytes of an id in base64; of the last character two bits are used.
+CURSOR_PATTERN = "^[A-Za-z0-9_-]{21}[AQgw]$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,8 +123,6 @@ class Slots:
 
     async def _store(self, running: _Running) -> None:
         write = _write(running)
-        if write is None:
-            return
         try:
             await self._insist(write, running.attempt.claim)
         except Exception as error:
@@ -154,8 +152,8 @@ class Slots:
             failures += 1
 
 
-def _write(running: _Running) -> Callable[[], Any] | None:
-    """What has to be stored after the generation has ended; None after the lease was lost."""
+def _write(running: _Running) -> Callable[[], Any]:
+    """What has to be stored after the generation has ended."""
     claim = running.attempt.claim
     facts = {"job_id": str(claim.job_id), "attempt": claim.attempt}
     if not running.generation.cancelled():
@@ -165,11 +163,11 @@ def _write(running: _Running) -> Callable[[], Any] | None:
         return partial(claims.give_back, claim, ending)
     if running.interruption is Interruption.LEASE_LOST:
         log.warning("job_abandoned", **facts, because="another worker has it")
-        return None
+        return partial(claims.record_unwanted, claim, running.attempt.cancelled())
     if running.interruption is Interruption.CANCELLED:
         log.info("job_cancelled", **facts)
         return partial(claims.finish, claim, running.attempt.cancelled())
     if running.interruption is Interruption.SHUTDOWN:
         log.info("job_given_back", **facts)
-        return partial(claims.give_back, claim)
+        return partial(claims.give_back, claim, unfinished=running.attempt.cancelled())
     return partial(claims.finish, claim, running.attempt.cancelled_by_itself())

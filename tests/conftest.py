@@ -51,6 +51,8 @@ def pytest_configure() -> None:
     # A quick one for the tests; then Django's own, for users whom a server process has to recognise.
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     settings.PASSWORD_HASHERS = [quick, *settings.PASSWORD_HASHERS]
+    # A server in a test's process would write at any moment, also between two tests.
+    settings.PROCESS_REPORT_INTERVAL_S = 0
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -71,6 +73,29 @@ def django_db_modify_db_settings(
     settings = connections["default"].settings_dict
     if settings["ENGINE"].endswith("sqlite3"):
         settings["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Before the test database is dropped, nobody may be connected to it any more."""
+    from epochs import current as epochs
+    from tests import usage_gate
+    from usage import writer
+
+    usage_gate.install()
+    yield
+    usage_gate.open_()
+    writer.stop(timeout_s=5)
+    epochs.close()
+
+
+@pytest.fixture
+def transactional_db(transactional_db: None) -> Iterator[None]:
+    from tests import usage_gate
+
+    usage_gate.open_()
+    yield
+    usage_gate.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,21 @@
+"""The query of a URL."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+from pydantic import BaseModel
+
+from .errors import ApiError
+
+
+def refuse_stray_parameters(request: HttpRequest, known: type[BaseModel]) -> None:
+    """Raises ApiError for a parameter that `known` has no field for, or that is given twice: it would go
+    unnoticed, and the answer be another than the one that was asked for."""
+    names = [field.alias or name for name, field in known.model_fields.items()]
+    for name, values in request.GET.lists():
+        if name not in names or len(values) > 1:
+            raise ApiError(
+                "invalid_request",
+                f"The parameters are: {', '.join(names)}. Give each once.",
+                param=name[:100],
+            )
