@@ -7,8 +7,9 @@ sentence that names nothing behind the API.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
@@ -20,7 +21,8 @@ from django.urls import reverse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from apikeys.errors import InvalidApiKey
+from apikeys.errors import InvalidApiKey, RateLimited
+from epochs.errors import EpochsUnknown
 from generation.errors import IdempotencyKeyReused, InvalidRequest, JobFinished, JobNotFound
 from generation.failures import API_ERRORS, PublicError
 
@@ -47,9 +49,23 @@ ERRORS: Final[dict[str, PublicError]] = API_ERRORS | {
 class ApiError(Exception):
     """An answer that is an error: a code of ERRORS, with a sentence and a field of its own where it helps."""
 
-    def __init__(self, code: str, message: str | None = None, *, param: str | None = None) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        param: str | None = None,
+        retry_after_s: float | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         public = ERRORS[code]
-        self.public = replace(public, message=message or public.message, param=param or public.param)
+        self.headers = headers
+        self.public = replace(
+            public,
+            message=message or public.message,
+            param=param or public.param,
+            retry_after_s=retry_after_s or public.retry_after_s,
+        )
         super().__init__(self.public.message)
 
 
@@ -64,11 +80,18 @@ def error_body(public: PublicError) -> dict[str, Any]:
 
 def error_response(public: PublicError) -> HttpResponse:
     response = json_response({"error": error_body(public)}, status=public.status)
-    if public.status == 401:
-        response["WWW-Authenticate"] = "Bearer"
-    if public.retry_after_s is not None:
-        response["Retry-After"] = str(math.ceil(public.retry_after_s))
+    for name, value in error_headers(public).items():
+        response[name] = value
     return response
+
+
+def error_headers(public: PublicError) -> dict[str, str]:
+    headers = {}
+    if public.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if public.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(public.retry_after_s))
+    return headers
 
 
 def to_api_error(error: Exception) -> ApiError:
@@ -80,16 +103,19 @@ def to_api_error(error: Exception) -> ApiError:
             return translate(error)
     if isinstance(error, (OperationalError, InterfaceError)):
         log.error("the database cannot be used", exc_info=error)
-        return ApiError("backend_unavailable", "The service is not available at present. Try again later.")
+        return _unavailable()
     log.error("unexpected error", exc_info=error)
     return ApiError("internal_error")
 
 
 def answer_error(request: HttpRequest, error: Any) -> HttpResponse:
     """The handler of every exception that reaches ninja."""
-    public = to_api_error(error).public
+    refusal = to_api_error(error)
+    public = refusal.public
     log.info("request refused", path=request.path, status=public.status, code=public.code, param=public.param)
     response = error_response(public)
+    for name, value in refusal.headers.items():
+        response[name] = value
     response._has_been_logged = True  # type: ignore[attr-defined]  # else Django adds a line that says less
     return response
 
@@ -106,6 +132,10 @@ def too_large() -> ApiError:
     )
 
 
+def _unavailable() -> ApiError:
+    return ApiError("backend_unavailable", "The service is not available at present. Try again later.")
+
+
 def _no_such_address() -> ApiError:
     documentation = reverse("api:openapi-view")
     return ApiError("not_found", f"There is nothing at this address. {documentation} describes the API.")
@@ -116,10 +146,18 @@ def _validation(error: Any) -> ApiError:
     return ApiError("invalid_request", problem.message, param=problem.param)
 
 
+def _rate_limited(error: RateLimited) -> ApiError:
+    return ApiError(
+        "rate_limit_exceeded", error.message, retry_after_s=error.retry_after_s, headers=error.headers
+    )
+
+
 _TRANSLATIONS: Final[tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...]] = (
     (ApiError, lambda error: error),
     (ValidationError, _validation),
     (InvalidApiKey, lambda error: ApiError("invalid_api_key", str(error))),
+    (RateLimited, _rate_limited),
+    (EpochsUnknown, lambda error: _unavailable()),  # the outage is in the log already
     (InvalidRequest, lambda error: ApiError("invalid_request", error.message, param=error.param)),
     (
         IdempotencyKeyReused,

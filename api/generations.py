@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Body, Query, Router
 from pydantic import BaseModel, Field
 
+from apikeys import limits
 from apikeys.models import ApiKey
 from generation import selectors, submission, watching
 from generation.models import GenerationJob, JobStatus
@@ -20,7 +21,8 @@ from .authentication import to_cancel, to_read, to_submit
 from .draining import unless_draining
 from .errors import ApiError
 from .event_streams import event_stream
-from .openapi import documented, header_parameter, json_examples
+from .openapi import RATE_LIMIT_HEADERS, documented, header_parameter, json_examples
+from .parameters import refuse_stray_parameters
 from .requests import Submission
 from .responses import json_response
 from .threads import in_thread
@@ -29,11 +31,24 @@ log = structlog.get_logger(__name__)
 router = Router(tags=["Generations"])
 
 _EVENTS = 'event: text\ndata: {"text": "The tide"}\n\nevent: status\ndata: {"status": "completed", …}\n\n'
+# In OpenAPI 3.1 the schema of an event stream is that of one event.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["status", "text", "draining", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 
 
 class Listing(BaseModel):
     status: Status | None = Field(None, description="Only generations in this status.")
-    cursor: str | None = Field(None, description="The `next_cursor` of the page before.", max_length=100)
+    cursor: str | None = Field(
+        None,
+        description="The `next_cursor` of the page before.",
+        max_length=100,
+        json_schema_extra={"pattern": selectors.CURSOR_PATTERN},
+    )
     limit: int = Field(20, ge=1, le=selectors.MAX_PAGE, description="How many at most.")
 
 
@@ -47,11 +62,13 @@ class Listing(BaseModel):
         {200: Generation, 202: Generation},
         413,
         422,
+        429,
         descriptions={200: "Finished within the time of `Prefer: wait`.", 202: "Accepted."},
         headers={
             "Location": "Where the generation is.",
             "Preference-Applied": "The wait that was granted.",
             "Idempotent-Replayed": "`true` if the Idempotency-Key had been used before.",
+            **RATE_LIMIT_HEADERS,
         },
         parameters=[
             header_parameter("Idempotency-Key", "1 to 255 printable characters.", "order-4711"),
@@ -79,21 +96,10 @@ async def submit_generation(request: HttpRequest, payload: Annotated[Submission,
     With an `Idempotency-Key` the request can be repeated safely: the same key with the same body returns
     the same generation, marked by `Idempotent-Replayed: true`; with another body it is refused.
     """
-    wait_s = headers.wait_s(request)
-    submitted = await in_thread(
-        submission.submit,
-        key=_key(request),
-        request=payload.as_request(),
-        idempotency_key=headers.idempotency_key(request),
-    )
-    if wait_s is None:
-        response = _accepted(submitted.job, status=202)
-    else:
-        job = await _waited_for(submitted.job, wait_s)
-        response = _accepted(job, status=200 if job.is_finished else 202)
-        response["Preference-Applied"] = f"wait={wait_s}"
-    if not submitted.created:
-        response["Idempotent-Replayed"] = "true"
+    async with await limits.admit(_key(request)) as admission:
+        response = await _submit(request, payload)
+    for name, value in admission.headers.items():
+        response[name] = value
     return response
 
 
@@ -107,7 +113,7 @@ async def submit_generation(request: HttpRequest, payload: Annotated[Submission,
 )
 async def list_generations(request: HttpRequest, listing: Annotated[Listing, Query()]) -> HttpResponse:
     """Your generations, newest first. A key with the scope `manage` sees those of all keys."""
-    _refuse_stray_parameters(request)
+    refuse_stray_parameters(request, Listing)
     page = await in_thread(
         selectors.jobs_page,
         _key(request),
@@ -143,7 +149,7 @@ async def get_generation(request: HttpRequest, generation_id: str) -> HttpRespon
         404,
         descriptions={200: "The events."},
         headers={"Cache-Control": "`no-cache`"},
-        content={"text/event-stream": {"schema": {"type": "string"}, "example": _EVENTS}},
+        content={"text/event-stream": {"schema": _EVENT, "example": _EVENTS}},
     ),
 )
 async def stream_generation_events(request: HttpRequest, generation_id: str) -> StreamingHttpResponse:
@@ -202,6 +208,25 @@ async def _waited_for(job: GenerationJob, wait_s: int) -> GenerationJob:
         return job
 
 
+async def _submit(request: HttpRequest, payload: Submission) -> HttpResponse:
+    wait_s = headers.wait_s(request)
+    submitted = await in_thread(
+        submission.submit,
+        key=_key(request),
+        request=payload.as_request(),
+        idempotency_key=headers.idempotency_key(request),
+    )
+    if wait_s is None:
+        response = _accepted(submitted.job, status=202)
+    else:
+        job = await _waited_for(submitted.job, wait_s)
+        response = _accepted(job, status=200 if job.is_finished else 202)
+        response["Preference-Applied"] = f"wait={wait_s}"
+    if not submitted.created:
+        response["Idempotent-Replayed"] = "true"
+    return response
+
+
 def _answer(job: GenerationJob) -> HttpResponse:
     return json_response(generation(job).model_dump(mode="json"))
 
@@ -211,12 +236,3 @@ def _accepted(job: GenerationJob, *, status: int) -> HttpResponse:
     response = json_response(answer.model_dump(mode="json"), status=status)
     response["Location"] = answer.status_url
     return response
-
-
-def _refuse_stray_parameters(request: HttpRequest) -> None:
-    for name, values in request.GET.lists():
-        if name not in Listing.model_fields or len(values) > 1:
-            known = ", ".join(Listing.model_fields)
-            raise ApiError(
-                "invalid_request", f"The parameters are: {known}. Give each once.", param=name[:100]
-            )

@@ -25,9 +25,15 @@ for people, `param` names the field that is wrong. Every answer has an `X-Reques
 
 _COMMON_ERRORS = (401, 403, 500, 503, 508)
 _REQUEST_ID = {"description": "Names the request in our logs.", "schema": {"type": "string"}}
-_HEADERS_BY_STATUS = {
+# Where the key has a limit on requests per minute.
+RATE_LIMIT_HEADERS = {
+    "X-RateLimit-Limit-Requests": "How many requests per minute the key may send.",
+    "X-RateLimit-Remaining-Requests": "How many of them are left.",
+    "X-RateLimit-Reset-Requests": "When all of them will be there again, such as `1.5s` or `1m0s`.",
+}
+HEADERS_BY_STATUS = {
     401: {"WWW-Authenticate": "`Bearer`"},
-    429: {"Retry-After": "Seconds to wait before the next request."},
+    429: {"Retry-After": "Seconds to wait before the next request.", **RATE_LIMIT_HEADERS},
     503: {"Retry-After": "Seconds to wait before the next request."},
 }
 
@@ -48,7 +54,7 @@ def documented(
     statuses = sorted({*errors, *_COMMON_ERRORS})
     responses = {status: _error_response(status) for status in statuses}
     for status in successes:
-        responses[status] = {"headers": _headers(headers or {}), "content": dict(content or {})}
+        responses[status] = {"headers": headers_of(headers or {}), "content": dict(content or {})}
     for status, description in (descriptions or {}).items():
         responses[status]["description"] = description
     return {
@@ -88,12 +94,12 @@ def _error_response(status: int) -> dict[str, Any]:
     }
     return {
         "description": " or ".join(f"`{code}`" for code in found),
-        "headers": _headers(_HEADERS_BY_STATUS.get(status, {})),
+        "headers": headers_of(HEADERS_BY_STATUS.get(status, {})),
         **json_examples(**found),
     }
 
 
-def _headers(descriptions: Mapping[str, str]) -> dict[str, Any]:
+def headers_of(descriptions: Mapping[str, str]) -> dict[str, Any]:
     named = {
         name: {"description": description, "schema": {"type": "string"}}
         for name, description in descriptions.items()

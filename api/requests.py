@@ -7,16 +7,30 @@ import binascii
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from generation.requests import GenerationRequest
+from generation.requests import GENERATORS, GenerationRequest
 
 MAX_MESSAGES = 1000
 MAX_PARTS = 100
 MAX_METADATA = 16
 MAX_METADATA_NAME = 64
 MAX_METADATA_VALUE = 512
+_DATA_URL_PATTERN = (
+    "^data:image/(png|jpeg|gif|webp);base64,"
+    "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
+)
 _DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,(.+)", re.DOTALL)
 
 
@@ -24,6 +38,11 @@ def _without_nul(text: str) -> str:
     if "\x00" in text:
         raise PydanticCustomError("nul", "it holds a NUL character, which is not allowed in text")
     return text
+
+
+def _whole(number: Any) -> Any:
+    """To JSON, and to its schemas, 3.0 is the same number as 3."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _image_data(url: str) -> str:
@@ -38,7 +57,8 @@ def _image_data(url: str) -> str:
     return url
 
 
-Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
+_NO_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
+Text = Annotated[str, Field(min_length=1, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)]
 
 
 class _Strict(BaseModel):
@@ -57,7 +77,10 @@ class ImageUrl(_Strict):
     url: Annotated[
         str,
         AfterValidator(_image_data),
-        Field(description="A PNG, JPEG, GIF or WebP image as data:image/png;base64,…"),
+        Field(
+            description="A PNG, JPEG, GIF or WebP image as data:image/png;base64,…",
+            json_schema_extra={"pattern": _DATA_URL_PATTERN},
+        ),
     ]
 
 
@@ -99,7 +122,15 @@ Content = Annotated[
 ]
 
 
+_IMAGES_FROM_THE_USER: JsonDict = {
+    "if": {"properties": {"role": {"const": "user"}}},
+    "else": {"properties": {"content": {"items": {"properties": {"type": {"const": "text"}}}}}},
+}
+
+
 class Message(_Strict):
+    model_config = ConfigDict(json_schema_extra=_IMAGES_FROM_THE_USER)
+
     role: Literal["system", "user", "assistant"]
     content: Content
 
@@ -118,12 +149,28 @@ class Message(_Strict):
         return {"role": self.role, "content": [part.as_job_json() for part in self.content]}
 
 
-MetadataName = Annotated[str, Field(min_length=1, max_length=MAX_METADATA_NAME), AfterValidator(_without_nul)]
-MetadataValue = Annotated[str, Field(max_length=MAX_METADATA_VALUE), AfterValidator(_without_nul)]
+MetadataName = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_METADATA_NAME, json_schema_extra=_NO_NUL),
+    AfterValidator(_without_nul),
+]
+MetadataValue = Annotated[
+    str, Field(max_length=MAX_METADATA_VALUE, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
+]
+
+
+_ONE_OF_TWO: JsonDict = {
+    "oneOf": [
+        {"required": ["prompt"], "properties": {"prompt": {"type": "string"}, "messages": {"type": "null"}}},
+        {"required": ["messages"], "properties": {"messages": {"type": "array"}, "prompt": {"type": "null"}}},
+    ]
+}
 
 
 class Submission(_Strict):
     """One text to generate, from a prompt or from messages."""
+
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
 
     prompt: Text | None = Field(
         None, description="What to generate from, as one text. Either this or `messages`."
@@ -132,11 +179,19 @@ class Submission(_Strict):
         None, description="A conversation, oldest message first. Either this or `prompt`."
     )
     generator: str = Field(
-        "text-v1", max_length=60, description="Which generator answers. There is one: `text-v1`."
+        "text-v1",
+        max_length=60,
+        description="Which generator answers. There is one: `text-v1`.",
+        json_schema_extra={"enum": list(GENERATORS)},
     )
-    priority: int = Field(3, ge=1, le=5, description="1 is the most urgent, 5 the least.")
+    priority: Annotated[int, BeforeValidator(_whole)] = Field(
+        3, ge=1, le=5, description="1 is the most urgent, 5 the least."
+    )
     metadata: dict[MetadataName, MetadataValue] = Field(
-        {}, max_length=MAX_METADATA, description="Your own labels; they come back with the generation."
+        {},
+        max_length=MAX_METADATA,
+        description="Your own labels; they come back with the generation.",
+        json_schema_extra={"additionalProperties": False},
     )
 
     @model_validator(mode="after")

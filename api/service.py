@@ -14,13 +14,17 @@ from ninja import NinjaAPI, Swagger
 
 from . import openapi
 from .errors import ERRORS, answer_error, error_response, handle_errors_of
+from .frontdoor.openapi import add_front_door
 from .generations import router
 from .json_bodies import StrictParser
+from .usage import router as usage_router
 
 
 class Api(NinjaAPI):
     def get_openapi_schema(self, **options: Any) -> Any:
-        return openapi.completed(super().get_openapi_schema(**options))
+        schema = openapi.completed(super().get_openapi_schema(**options))
+        add_front_door(schema)
+        return schema
 
 
 api = Api(
@@ -33,6 +37,7 @@ api = Api(
 )
 handle_errors_of(api)
 api.add_router("", router)
+api.add_router("", usage_router)
 
 
 def api_urls() -> tuple[list[URLResolver | URLPattern], str, str]:

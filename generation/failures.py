@@ -6,10 +6,12 @@ job's `failure_detail`, which only staff see.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
 from llmbackends import errors
+from llmbackends.types import SAMPLING_NAMES, Feature
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ API_ERRORS: Final[dict[str, PublicError]] = {
         PublicError(401, "invalid_api_key", "The API key is missing or not valid.", "authentication_error"),
         PublicError(403, "permission_denied", "The API key does not allow this.", "permission_error"),
         PublicError(404, "not_found", "There is nothing here.", "not_found_error"),
+        PublicError(404, "model_not_found", "This name is not known.", _REQUEST),
         PublicError(409, "conflict", "The present state does not allow this.", "conflict_error"),
         PublicError(413, "request_too_large", "The request is too large.", _REQUEST),
         PublicError(429, "rate_limit_exceeded", "Too many requests. Try again later.", "rate_limit_error"),
@@ -65,9 +68,36 @@ _CODES: Final[tuple[tuple[type[errors.BackendError], str], ...]] = (
 )
 
 
+_LONGEST_WAIT_S: Final = 3600.0
+_FIELDS: Final[dict[str, str]] = {
+    **{name: name for name in SAMPLING_NAMES},
+    Feature.TOOLS: "tools",
+    Feature.TOOL_CHOICE: "tool_choice",
+    Feature.IMAGES: "messages",
+    Feature.LOGPROBS: "logprobs",
+    Feature.EMBEDDINGS: "model",
+    Feature.JSON_OBJECT: "response_format",
+    Feature.JSON_SCHEMA: "response_format",
+    "dimensions": "dimensions",
+}
+"""What a service may lack, and the field of a request that asks for it."""
+
+
 def public_error(error: errors.BackendError) -> PublicError:
     code = next(code for error_class, code in _CODES if isinstance(error, error_class))
     public = API_ERRORS[code]
-    if public.retry_after_s is None or error.retry_after_s is None:
+    if isinstance(error, errors.UnsupportedFeature):
+        return _with_what_is_lacking(public, error)
+    wait_s = error.retry_after_s
+    if public.retry_after_s is None or wait_s is None or not math.isfinite(wait_s):
         return public
-    return replace(public, retry_after_s=error.retry_after_s)
+    return replace(public, retry_after_s=min(wait_s, _LONGEST_WAIT_S))
+
+
+def _with_what_is_lacking(public: PublicError, error: errors.UnsupportedFeature) -> PublicError:
+    """Names only what stands in our own requests; a plugin may have words of its own."""
+    lacking = [str(name) for name in error.details.get("unsupported", ()) if name in _FIELDS]
+    if not lacking:
+        return public
+    said = f"The service cannot do this at present: {', '.join(lacking)}."
+    return replace(public, message=said, param=_FIELDS[lacking[0]])

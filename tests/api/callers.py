@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import httpx
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from apikeys import issuing
+from apikeys import authentication, issuing
+from apikeys.loading import KeyLoader
 from apikeys.models import ApiKey
 from config.asgi import Application
 
@@ -37,7 +39,8 @@ class InProcessCaller:
         for signal in signals:
             signal.disconnect(close_old_connections)
         try:
-            return async_to_sync(self._request)(*request)
+            with patch.object(authentication, "_loader", _LoaderInTransaction()):
+                return async_to_sync(self._request)(*request)
         finally:
             for signal in signals:
                 signal.connect(close_old_connections)
@@ -49,6 +52,13 @@ class InProcessCaller:
             transport=self._transport, base_url="http://localhost", headers=self._headers
         ) as client:
             return await client.request(method, path, headers=headers, content=content or None)
+
+
+class _LoaderInTransaction(KeyLoader):
+    """Reads keys in the test's own thread, where its transaction is."""
+
+    async def load(self, its_digest: str) -> ApiKey | None:
+        return await sync_to_async(ApiKey.objects.filter(digest=its_digest).first)()
 
 
 class Caller(httpx.Client):

@@ -54,7 +54,10 @@ async def _chat_completion(exchange: Exchange) -> None:
         {"content": TEXT, MARK: MARK},
         {"tool_calls": [call]},
     ]
-    chunks: list[dict[str, Any]] = [{**common, "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks: list[dict[str, Any]] = [
+        {**common, "choices": [{"index": 0, "delta": delta, "text": delta.get("content", "")}]}
+        for delta in deltas
+    ]
     chunks.append({**common, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     chunks.append({**common, "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, MARK: 1}})
     lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
@@ -87,7 +90,12 @@ async def _ndjson(exchange: Exchange) -> None:
     common = {"model": MODEL, "created_at": MARK, "remote_host": MARK}
     end = {"done": True, "done_reason": "stop", "prompt_eval_count": 3, "eval_count": 4, "context": [1]}
     payloads = [
-        {**common, "message": {"role": "assistant", "content": TEXT, "thinking": MARK}, "done": False},
+        {
+            **common,
+            "message": {"role": "assistant", "content": TEXT, "thinking": MARK},
+            "response": TEXT,
+            "done": False,
+        },
         {**common, "message": {"role": "assistant", "content": ""}, **end},
     ]
     lines = [json.dumps(payload) + "\n" for payload in payloads]

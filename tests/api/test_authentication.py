@@ -103,7 +103,7 @@ def test_request_that_passed_through_here_before_is_refused(
 def test_database_failure_is_answered_with_a_time_to_try_again(
     member: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(headers: object) -> None:
+    def fail(*_: object) -> None:
         raise OperationalError("could not connect to db-host-7:5432")
 
     monkeypatch.setattr("api.authentication.authenticate", fail)
@@ -119,7 +119,7 @@ def test_database_failure_is_answered_with_a_time_to_try_again(
 def test_unexpected_failure_is_answered_in_form_and_logged_with_its_cause(
     member: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(headers: object) -> None:
+    def fail(*_: object) -> None:
         raise ZeroDivisionError("a secret cause")
 
     monkeypatch.setattr("api.authentication.authenticate", fail)

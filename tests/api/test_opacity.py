@@ -22,7 +22,7 @@ from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
 from tests.api.server import wait_until
-from tests.api.test_openapi import PROVIDER_WORDS
+from tests.api.test_openapi import provider_words
 
 URL = "/api/v1/generations"
 SUCCESS = "success"
@@ -47,7 +47,7 @@ class Recording(httpx.HTTPTransport):
     def findings(self) -> list[str]:
         # The header that the loop guard reads has our own name in it, and the pages' paths a word of ours.
         text = self.bytes.decode("utf-8", "replace").lower()
-        return sorted({*re.findall(MARK, text), *PROVIDER_WORDS.findall(text)})
+        return sorted({*re.findall(MARK, text), *provider_words(text)})
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ def test_body_that_is_no_json_object_is_refused(
         ('{"prompt": "a", "priority": 0}', "priority"),
         ('{"prompt": "a", "priority": 6}', "priority"),
         ('{"prompt": "a", "priority": 99999999999999999999}', "priority"),
-        ('{"prompt": "a", "priority": 3.0}', "priority"),
+        ('{"prompt": "a", "priority": 3.5}', "priority"),
         ('{"prompt": "a", "priority": "3"}', "priority"),
         ('{"prompt": "a", "priority": true}', "priority"),
         ('{"prompt": "a", "priority": null}', "priority"),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from epochs.current import Epochs
 from llmbackends.base import CheckReport
 from llmbackends.spec import BackendSpec
 from llmbackends.types import ChatChunk, ChatRequest, FinishReason, TokenUsage
@@ -69,7 +70,7 @@ class ScriptedBackend:
             yield step
 
     @asynccontextmanager
-    async def as_active_backend(self) -> AsyncIterator[ActiveBackend]:
+    async def as_active_backend(self, epochs: Epochs | None = None) -> AsyncIterator[ActiveBackend]:
         if self.selecting is not None:
             raise self.selecting
         spec = BackendSpec(provider=self.name, model=self.model)

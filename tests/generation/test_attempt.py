@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,10 +19,12 @@ from tests.generation.scripted import FOREVER, LAST, ScriptedBackend
 
 CLAIM = Claim(
     job_id=uuid.uuid4(),
+    key_id=1,
     owner="worker",
     attempt=1,
     request={"prompt": "Hi"},
     postponements=0,
+    claimed_at=datetime(2026, 1, 1, tzinfo=UTC),
     remaining_s=60,
 )
 WORTH_WAITING = [

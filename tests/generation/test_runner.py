@@ -22,6 +22,7 @@ from llmbackends.errors import BackendUnavailable
 from llmbackends.types import ChatChunk, TokenUsage
 from tests.generation.jobs import queue_job, wait_for_status, wait_until
 from tests.generation.scripted import FOREVER, LAST, ScriptedBackend
+from usage.models import UsageRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -122,7 +123,7 @@ def test_runner_stops_a_job_in_progress_that_is_cancelled(backend: ScriptedBacke
 
 
 def test_runner_abandons_a_job_whose_lease_it_has_lost(backend: ScriptedBackend, key: ApiKey) -> None:
-    backend.stream_steps = [FOREVER]
+    backend.stream_steps = [ChatChunk("Half"), FOREVER]
     job = queue_job(key)
 
     with running():
@@ -132,6 +133,7 @@ def test_runner_abandons_a_job_whose_lease_it_has_lost(backend: ScriptedBackend,
 
     job.refresh_from_db()
     assert (job.status, job.lease_owner) == (JobStatus.IN_PROGRESS, "other")
+    assert UsageRecord.objects.get().error_code == "superseded"
 
 
 def test_runner_keeps_the_lease_of_a_long_job(

@@ -168,7 +168,8 @@ def test_worker_outlives_a_broker_that_is_restarted(
 
 def test_sigterm_lets_running_jobs_end(start_worker: StartWorker, key: ApiKey) -> None:
     job = queue_job(key)
-    with start_worker(options={"delay_s": 1}) as worker:
+    with start_worker(options={"delay_s": 3}) as worker:
+        worker.wait_for_log("ready.")
         wait_for_status(job, JobStatus.IN_PROGRESS)
         status = worker.end(signal.SIGTERM)
 
@@ -192,6 +193,7 @@ def test_sigint_gives_jobs_back_that_take_too_long(
 def test_second_signal_ends_the_worker_at_once(start_worker: StartWorker, key: ApiKey) -> None:
     job = queue_job(key)
     with start_worker(options={"delay_s": 60}, GENERATION_SHUTDOWN_S="60") as worker:
+        worker.wait_for_log("ready.")
         wait_for_status(job, JobStatus.IN_PROGRESS)
         worker.process.send_signal(signal.SIGTERM)
         worker.wait_for_log("worker_stopping")
