@@ -1,4 +1,4 @@
-"""The ASGI application: two handlers by path, and the start and stop of what the process runs beside them."""
+"""The ASGI application: a handler for each kind of path, and what the process runs beside them."""
 
 from __future__ import annotations
 
@@ -18,43 +18,74 @@ from django.core.handlers.asgi import ASGIHandler
 
 from api.body_limit import BodyLimit
 from api.fallbacks import API_PATHS
+from api.frontdoor.application import PREFIX, FrontDoor
+from apikeys import limits
+from epochs import current as epochs
+from epochs.models import Role
+from epochs.reporting import ProcessReporter
 from generation import runner
-from llmconfigs.active import close_backends
+from llmconfigs.active import close_backends, follow
+from usage import writer as usage_writer
 
 from .handlers import ApiHandler
 
+USAGE_PATIENCE_S = 5.0
+"""For the last usage records, while the database is down."""
+
 
 class Application:
-    """API paths go to the handler without the browser's middleware, all others to Django's own."""
+    """/v1 goes to the front door, other API paths to the handler without the browser's middleware, all others
+    to Django's own."""
 
     def __init__(self, *, embedded_runner: bool) -> None:
+        self._front_door = FrontDoor()
         self._api = BodyLimit(ApiHandler())
         self._pages = ASGIHandler()
         self._embedded_runner = embedded_runner
+        self._reporter = ProcessReporter(Role.WEB, follow=follow)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            handler = self._api if scope["path"].startswith(API_PATHS) else self._pages
-            await handler(scope, receive, send)
+            await self._handler(scope["path"])(scope, receive, send)
         else:
             raise ValueError(f"This application serves HTTP, not {scope['type']}.")
+
+    def _handler(self, path: str) -> Any:
+        if path.startswith(PREFIX):
+            return self._front_door
+        return self._api if path.startswith(API_PATHS) else self._pages
 
     async def _live(self, receive: Any, send: Any) -> None:
         await receive()
         try:
-            if self._embedded_runner:
-                await asyncio.to_thread(runner.start_embedded)
+            await asyncio.to_thread(self._start)
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": f"The runner did not start: {error}"})
             raise
+        draining = asyncio.create_task(self._front_door.drain())
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        if self._embedded_runner:
-            await asyncio.to_thread(runner.stop_embedded)
+        draining.cancel()
         await close_backends()
+        await limits.close()
+        await asyncio.to_thread(self._stop)
         await send({"type": "lifespan.shutdown.complete"})
+
+    def _start(self) -> None:
+        """Raises RuntimeError if the runner cannot start."""
+        if self._embedded_runner:
+            runner.start_embedded()
+        self._reporter.start()
+
+    def _stop(self) -> None:
+        """What waits to be stored first: whoever stopped us may not wait for jobs to end."""
+        usage_writer.stop(timeout_s=USAGE_PATIENCE_S)
+        if self._embedded_runner:
+            runner.stop_embedded()
+        self._reporter.stop()
+        epochs.close()
 
 
 application = Application(embedded_runner=settings.GENERATION_EMBEDDED_RUNNER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {text!r}.")
         return text
 
-    def number(self, name: str, *, default: float, least: float) -> float:
+    def number(self, name: str, *, default: float, least: float, most: float = math.inf) -> float:
         text = self.text(name, default=str(default))
         try:
             number = float(text)
@@ -61,6 +62,8 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be a number, not {text!r}.") from None
         if not number >= least:  # "not" also catches NaN
             raise ImproperlyConfigured(f"{name} must be at least {least}, not {text}.")
+        if number > most:
+            raise ImproperlyConfigured(f"{name} must be at most {most}, not {text}.")
         return number
 
     def whole_number(self, name: str, *, default: int, least: int = 0) -> int:

@@ -18,6 +18,8 @@ from .environment import Environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(Path(os.environ.get("CHANGEOVER_DOTENV", BASE_DIR / ".env")))
 
+VERSION = "0.1.0"
+
 # --- What kind of installation this is
 
 ENVIRONMENT = env.choice("CHANGEOVER_ENV", ("production", "development", "test"), default="production")
@@ -43,8 +45,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
     "config",
+    "epochs",
     "apikeys",
     "llmconfigs",
+    "usage",
     "generation",
     "api",
     "ninja",
@@ -144,6 +148,12 @@ SQLITE_URL = f"sqlite:///{quote(str(DATA_DIR / 'changeover.sqlite3'))}"
 DATABASES = {"default": env.database("DATABASE_URL", default=SQLITE_URL)}
 REDIS_URL = env.secret("REDIS_URL", default="")
 
+# --- Never stale: what a process knows of the configurations and keys
+
+EPOCH_GRACE_S = env.number("EPOCH_GRACE_S", default=60, least=0)
+# A process counts as gone after a minute without a report.
+PROCESS_REPORT_INTERVAL_S = env.number("PROCESS_REPORT_INTERVAL_S", default=5, least=0, most=20)
+
 # --- The fallback when no configuration is active
 
 LLM_ENVIRONMENT = env.starting_with("LLM_") | {"LLM_API_KEY": env.secret("LLM_API_KEY", default="")}
@@ -162,6 +172,17 @@ GENERATION_POLL_INTERVAL_S = env.number("GENERATION_POLL_INTERVAL_S", default=1.
 GENERATION_SHUTDOWN_S = env.number("GENERATION_SHUTDOWN_S", default=20, least=0)
 
 API_MAX_BODY_BYTES = env.whole_number("API_MAX_BODY_BYTES", default=10_000_000, least=1024)
+# Of keys that have no number of their own; 0 is no limit.
+API_REQUESTS_PER_MINUTE = env.whole_number("API_REQUESTS_PER_MINUTE", default=0)
+API_CONCURRENT_REQUESTS = env.whole_number("API_CONCURRENT_REQUESTS", default=0)
+API_MODEL_ALIAS = env.text("API_MODEL_ALIAS", default="default")
+# Within GENERATION_SHUTDOWN_S, after which the server ends answers without a word, and with time to say it.
+API_DRAIN_S = env.number("API_DRAIN_S", default=min(10, GENERATION_SHUTDOWN_S / 2), least=0)
+if max(GENERATION_SHUTDOWN_S - 2, GENERATION_SHUTDOWN_S / 2) < API_DRAIN_S:
+    raise ImproperlyConfigured(
+        f"API_DRAIN_S must be 2 seconds less than GENERATION_SHUTDOWN_S, which is {GENERATION_SHUTDOWN_S:g}, "
+        f"not {API_DRAIN_S:g}."
+    )
 DATA_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BODY_BYTES
 
 # --- Logs

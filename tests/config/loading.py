@@ -20,10 +20,21 @@ print(json.dumps({name: repr(getattr(settings, name)) for name in names}))
 
 def settings_with(**variables: str) -> dict[str, Any]:
     """The repr of each setting."""
-    environment = servers.isolated_environment("") | variables
-    result = subprocess.run(
-        [sys.executable, "-c", _SHOW], env=environment, cwd=ROOT, text=True, capture_output=True
-    )
+    result = _load(variables)
     assert result.returncode == 0, result.stderr
     settings: dict[str, Any] = json.loads(result.stdout)
     return settings
+
+
+def refusal_of(**variables: str) -> str:
+    """What a start with these variables ends with."""
+    result = _load(variables)
+    assert result.returncode != 0, result.stdout
+    return result.stderr.splitlines()[-1]
+
+
+def _load(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    environment = servers.isolated_environment("") | variables
+    return subprocess.run(
+        [sys.executable, "-c", _SHOW], env=environment, cwd=ROOT, text=True, capture_output=True
+    )

@@ -38,6 +38,7 @@ def test_flag_reads_the_usual_words(text: str, expected: bool) -> None:
         (lambda env: env.number("LEASE", default=1, least=0), "LEASE", "soon"),
         (lambda env: env.number("LEASE", default=1, least=0), "LEASE", "-1"),
         (lambda env: env.number("LEASE", default=1, least=0), "LEASE", "nan"),
+        (lambda env: env.number("LEASE", default=1, least=0, most=20), "LEASE", "20.1"),
         (lambda env: env.whole_number("SLOTS", default=1), "SLOTS", "1.5"),
         (lambda env: env.choice("KIND", ("a", "b"), default="a"), "KIND", "c"),
         (lambda env: env.secret("SECRET_KEY"), "SECRET_KEY", ""),

@@ -138,6 +138,7 @@ class Command(BaseCommand):
         self.stdout.write(
             f"Admin:   {self.base_url}/admin/\n"
             f"API:     {self.base_url}/api/v1/docs\n"
+            f"OpenAI:  base URL {self.base_url}/v1, model {settings.API_MODEL_ALIAS}\n"
             f"Try it:  curl -s {self.base_url}/api/v1/generations -H 'Prefer: wait=30' \\\n"
             f'           -H "Authorization: Bearer {self.api_key}" \\\n'
             "           -H 'Content-Type: application/json' -d '{\"prompt\": \"Say a few words.\"}'"
