@@ -6,6 +6,7 @@ TESTS ?= tests
 WORKERS ?= 2
 # For tools that only load the settings.
 BARE_SETTINGS := CHANGEOVER_ENV=test CHANGEOVER_DOTENV=/dev/null SECRET_KEY=none FIELD_ENCRYPTION_KEYS=none API_KEY_PEPPER=none
+UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .DEFAULT_GOAL := help
 
@@ -39,11 +40,27 @@ test: test-postgresql test-sqlite ## set up and run all tests, on PostgreSQL and
 
 .PHONY: test-postgresql
 test-postgresql: setup-dev ## all tests, on PostgreSQL; TESTS=tests/api for a part
-	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/conformance $(TESTS)
 
 .PHONY: test-sqlite
 test-sqlite: setup-dev ## what touches the database, on SQLite
-	TEST_DATABASE=sqlite $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not postgresql and not processes" tests/apikeys tests/llmconfigs tests/generation tests/api
+	TEST_DATABASE=sqlite $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not postgresql and not processes" tests/epochs tests/apikeys tests/llmconfigs tests/usage tests/generation tests/api
+
+.PHONY: setup-conformance
+setup-conformance: setup-dev ## make .venv-conformance with the clients and judges of our API (needs npm)
+	@$(PYTHON) scripts/bootstrap.py --dev --conformance --no-env
+
+.PHONY: conformance
+conformance: setup-conformance ## what other people's clients and judges say of the API
+	$(VENV)/python -m pytest -n $(WORKERS) --dist loadfile tests/conformance
+
+.PHONY: setup-peer
+setup-peer: setup-dev ## make .venv-peer with LiteLLM's proxy, to be measured beside us
+	@$(PYTHON) scripts/bootstrap.py --dev --peer --no-env
+
+.PHONY: bench
+bench: setup-peer ## measure the speed and write docs/performance.md (15 minutes; QUICK=1: 3, and writes nothing)
+	$(VENV)/python -m benchmarks $(if $(QUICK),--quick)
 
 .PHONY: lint
 lint: setup-dev ## style, format, types, import contracts
@@ -58,7 +75,7 @@ check-django: setup-dev ## no missing migration; production settings pass Django
 
 .PHONY: check
 check: export FAIL_ON_SKIP = 1
-check: lint check-django test ## all that must be green: lint, check-django, test
+check: lint check-django test conformance ## all that must be green: lint, check-django, test, conformance
 
 .PHONY: format
 format: setup-dev ## mend style and format
@@ -67,9 +84,11 @@ format: setup-dev ## mend style and format
 
 .PHONY: lock
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements/base.txt
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml -o requirements/base.txt
+	$(UV_COMPILE) pyproject.toml --group dev -c requirements/base.txt -o requirements/dev.txt
+	$(UV_COMPILE) --group conformance -o requirements/conformance.txt
+	$(UV_COMPILE) --group peer -o requirements/peer.txt
 
 .PHONY: clean
-clean: ## remove .venv and caches; var/ and .env stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+clean: ## remove the virtual environments and caches; var/ and .env stay
+	rm -rf .venv .venv-* tests/conformance/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

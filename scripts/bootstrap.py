@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Make the virtual environment and the private `.env`; needs Python 3.11 and nothing else.
 
-  bootstrap.py [--dev] [--no-env]
+  bootstrap.py [--dev] [--conformance] [--peer] [--no-env]
 
 Installs the locked, hashed requirements with uv if it is on the PATH, else with pip. A second run finds
 everything in place and returns at once.
@@ -20,8 +20,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
+# Which virtual environment each lock file is for: what does not go together has one of its own.
+ENVIRONMENTS = {
+    "base": ROOT / ".venv",
+    "dev": ROOT / ".venv",
+    "conformance": ROOT / ".venv-conformance",
+    "peer": ROOT / ".venv-peer",
+}
+INCLUDED_IN = {"base": "dev"}
+# Holds a package.json and its lock.
+NODE_FOLDER = ROOT / "tests" / "conformance"
 
 DOTENV = """\
 # Private: made once with fresh secrets, never overwritten. Every variable is explained in .env.example.
@@ -41,49 +49,89 @@ LLM_MAX_TOKENS=256
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--dev", action="store_true", help="also install what the tests and checks need")
+    arguments.add_argument(
+        "--conformance", action="store_true", help="also install the clients and judges of our API"
+    )
+    arguments.add_argument(
+        "--peer", action="store_true", help="also install what `make bench` measures us by"
+    )
     arguments.add_argument("--no-env", action="store_true", help="do not write a .env")
     options = arguments.parse_args()
     install("dev" if options.dev else "base")
+    if options.conformance:
+        install("conformance")
+        install_node_packages(NODE_FOLDER)
+    if options.peer:
+        install("peer")
     if not options.no_env:
         write_dotenv(ROOT / ".env")
         make_data_folder(ROOT / "var")
 
 
 def install(requirements: str) -> None:
-    """Make .venv hold the locked requirements ("dev" includes "base"), unless it does already."""
-    if any(is_installed(name) for name in {requirements, "dev"}):
+    """Make its environment hold the locked requirements, unless it does already."""
+    if is_installed(requirements) or is_installed(INCLUDED_IN.get(requirements, requirements)):
         return
-    for name in ("base", "dev"):
-        stamp(name).unlink(missing_ok=True)
+    environment = ENVIRONMENTS[requirements]
+    for name, other in ENVIRONMENTS.items():
+        if other == environment:
+            stamp(name).unlink(missing_ok=True)
     lock = ROOT / "requirements" / f"{requirements}.txt"
     if uv := shutil.which("uv"):
-        environment = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(VENV)}
-        if not PYTHON.exists():
-            run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV), env=environment)
-        run(uv, "pip", "sync", "--quiet", "--require-hashes", str(lock), env=environment)
+        install_with_uv(uv, environment, lock)
     else:
-        if not PYTHON.exists() or not has_pip():
-            # Not venv.create(): the command says which system package is missing where Python has no pip.
-            run(sys.executable, "-m", "venv", "--clear", str(VENV))
-        run(str(PYTHON), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock))
+        install_with_pip(environment, lock)
     stamp(requirements).write_text(fingerprint(requirements))
+
+
+def install_with_uv(uv: str, environment: Path, lock: Path) -> None:
+    variables = os.environ | {"UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(environment)}
+    if not python_of(environment).exists():
+        run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(environment), env=variables)
+    run(uv, "pip", "sync", "--quiet", "--require-hashes", str(lock), env=variables)
+
+
+def install_with_pip(environment: Path, lock: Path) -> None:
+    python = python_of(environment)
+    if not python.exists() or not has_pip(python):
+        # Not venv.create(): the command says which system package is missing where Python has no pip.
+        run(sys.executable, "-m", "venv", "--clear", str(environment))
+    run(str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock))
+
+
+def install_node_packages(folder: Path) -> None:
+    """Make node_modules hold the locked packages of the folder, unless it does already."""
+    digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    installed = folder / "node_modules" / ".installed"
+    if installed.is_file() and installed.read_text() == digest:
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        sys.exit("The conformance tests need Node.js 20 or newer, with npm; there is no npm on the PATH.")
+    run(npm, "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
+    installed.write_text(digest)
 
 
 def is_installed(requirements: str) -> bool:
     file = stamp(requirements)
-    return PYTHON.exists() and file.is_file() and file.read_text() == fingerprint(requirements)
+    is_there = python_of(ENVIRONMENTS[requirements]).exists() and file.is_file()
+    return is_there and file.read_text() == fingerprint(requirements)
+
+
+def python_of(environment: Path) -> Path:
+    return environment / "bin" / "python"
 
 
 def stamp(requirements: str) -> Path:
-    return VENV / f".installed-{requirements}"
+    return ENVIRONMENTS[requirements] / f".installed-{requirements}"
 
 
 def fingerprint(requirements: str) -> str:
     return hashlib.sha256((ROOT / "requirements" / f"{requirements}.txt").read_bytes()).hexdigest()
 
 
-def has_pip() -> bool:
-    return subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
+def has_pip(python: Path) -> bool:
+    return subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode == 0
 
 
 def run(*command: str, env: dict[str, str] | None = None) -> None:

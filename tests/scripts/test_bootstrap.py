@@ -38,13 +38,36 @@ def test_data_folder_is_private(tmp_path: Path) -> None:
 def test_installation_of_another_lock_is_not_taken_for_this_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    python = tmp_path / "bin" / "python"
+    python = bootstrap.python_of(tmp_path)
     python.parent.mkdir()
     python.touch()
-    monkeypatch.setattr(bootstrap, "VENV", tmp_path)
-    monkeypatch.setattr(bootstrap, "PYTHON", python)
+    monkeypatch.setattr(bootstrap, "ENVIRONMENTS", dict.fromkeys(bootstrap.ENVIRONMENTS, tmp_path))
     bootstrap.stamp("dev").write_text(bootstrap.fingerprint("dev"))
     bootstrap.stamp("base").write_text("the fingerprint of an older lock")
 
     assert bootstrap.is_installed("dev")
     assert not bootstrap.is_installed("base")
+    assert not bootstrap.is_installed("conformance")
+
+
+def test_node_packages_that_are_there_are_not_installed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[tuple[str, ...]] = []
+
+    def note(*command: str) -> None:
+        commands.append(command)
+        (tmp_path / "node_modules").mkdir(exist_ok=True)
+
+    monkeypatch.setattr(bootstrap, "run", note)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: f"/bin/{name}")
+    lock = tmp_path / "package-lock.json"
+
+    lock.write_text("one")
+    bootstrap.install_node_packages(tmp_path)
+    bootstrap.install_node_packages(tmp_path)
+    lock.write_text("other")
+    bootstrap.install_node_packages(tmp_path)
+
+    assert len(commands) == 2
+    assert commands[0][:2] == ("/bin/npm", "ci")
