@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from epochs.outside_pool import own_connection
+from epochs.outside_pool import OwnConnection
 from epochs.reading import CoalescedReader
 
 from .models import ApiKey
@@ -16,6 +16,7 @@ class KeyLoader:
 
     def __init__(self) -> None:
         self._wanted: dict[object, str] = {}
+        self._connection = OwnConnection()
         self._reader = CoalescedReader(self._read, name="api-keys", patience_s=lambda: PATIENCE_S)
 
     async def load(self, its_digest: str) -> ApiKey | None:
@@ -30,5 +31,5 @@ class KeyLoader:
 
     def _read(self) -> dict[str, ApiKey]:
         wanted = set(self._wanted.values())
-        with own_connection():
+        with self._connection.in_use():
             return {key.digest: key for key in ApiKey.objects.filter(digest__in=wanted)}

@@ -18,6 +18,7 @@ import structlog
 from django.conf import settings
 from django.db import Error
 
+from . import outside_pool
 from .connection import KeptConnection
 from .errors import EpochsUnknown
 from .reading import CoalescedReader
@@ -134,5 +135,7 @@ async def current() -> Epochs:
 
 
 def close() -> None:
-    """Closes the connection of this process; a later call of `current()` opens another."""
+    """Closes the connections that this process keeps for reading epochs and what is cached by them; the next
+    read opens another."""
     _of_process.close()
+    outside_pool.close_all()

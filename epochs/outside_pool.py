@@ -6,12 +6,15 @@ Were they to wait for a free place behind requests, a full pool would look like 
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+_CLOSE_PATIENCE_S = 1.0
 SILENCE_MS = 5_000
 """How long a host may be silent: every request waits for these connections, so they are given up early."""
 
@@ -34,13 +37,44 @@ def use_own_connection() -> None:
     connections[DEFAULT_DB_ALIAS] = new_connection()
 
 
-@contextmanager
-def own_connection() -> Iterator[None]:
-    """For the time of the block, and closed at its end: for what is seldom read."""
-    former = connections[DEFAULT_DB_ALIAS]
-    own = connections[DEFAULT_DB_ALIAS] = new_connection()
-    try:
-        yield
-    finally:
-        connections[DEFAULT_DB_ALIAS] = former
-        own.close()
+class OwnConnection:
+    """A connection for a thread that reads seldom: kept, and asked whether it is alive before it is used."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # to close a connection while another thread uses it is a crash
+        self._wrapper: BaseDatabaseWrapper | None = None
+        _own_connections.add(self)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """In the block, what this thread does with the database goes over this connection."""
+        with self._lock:
+            former = connections[DEFAULT_DB_ALIAS]
+            if self._wrapper is None:
+                self._wrapper = new_connection()
+                self._wrapper.inc_thread_sharing()
+            connections[DEFAULT_DB_ALIAS] = self._wrapper
+            try:
+                self._wrapper.close_if_unusable_or_obsolete()
+                yield
+            finally:
+                connections[DEFAULT_DB_ALIAS] = former
+
+    def close(self) -> None:
+        """No-op while a read hangs."""
+        if self._lock.acquire(timeout=_CLOSE_PATIENCE_S):
+            try:
+                wrapper, self._wrapper = self._wrapper, None
+                if wrapper is not None:
+                    wrapper.close()
+            finally:
+                self._lock.release()
+
+
+_own_connections: WeakSet[OwnConnection] = WeakSet()
+
+
+def close_all() -> None:
+    """Closes the OwnConnections of this process; their next use opens them again."""
+    for connection in tuple(_own_connections):
+        connection.close()

@@ -9,7 +9,7 @@ from django.core.signals import setting_changed
 
 from epochs.current import Epochs, current
 from epochs.errors import EpochsUnknown
-from epochs.outside_pool import own_connection
+from epochs.outside_pool import OwnConnection
 from epochs.reading import CoalescedReader
 from llmbackends.base import ChatBackend
 from llmbackends.errors import BackendUnavailable, ConfigurationError
@@ -100,7 +100,7 @@ async def _load(number: int) -> ActiveSpec:
 
 def _read_in_own_thread() -> ActiveSpec:
     try:
-        with own_connection():
+        with _connection.in_use():
             return _selection.read()
     except DATABASE_DOWN as error:
         _selection.report_outage(error)
@@ -113,6 +113,7 @@ def _forget_selected(**_: object) -> None:
 
 
 _selection = Selection()
+_connection = OwnConnection()
 _reader = CoalescedReader(_read_in_own_thread, name="llm-config", patience_s=lambda: LOAD_PATIENCE_S)
 _pool = BackendPool(build)
 setting_changed.connect(_forget_selected)

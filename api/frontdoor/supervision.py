@@ -7,6 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from ..draining import draining
 from .exchange import ClientGone, Exchange
 
 UNWATCHED_S = 0.02
@@ -86,7 +87,7 @@ class OpenRequests:
 
     def add(self, request: Supervised) -> None:
         self._open.add(request)
-        if self._has_ended:
+        if self._has_ended and draining.is_set():
             request.interrupt(Drained())
 
     def discard(self, request: Supervised) -> None:

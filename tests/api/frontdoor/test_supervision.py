@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api.draining import draining
 from api.frontdoor import supervision
 from api.frontdoor.exchange import ClientGone
 from api.frontdoor.supervision import Drained, Heartbeat, OpenRequests, Supervised
@@ -87,12 +88,16 @@ def test_cancellation_by_others_stays_one() -> None:
 def test_request_that_comes_after_the_end_is_ended_too() -> None:
     async def work() -> None:
         requests = OpenRequests()
+        draining.set()
         requests.end_all()
         with pytest.raises(Drained):
             async with supervised(Client(), requests):
                 await asyncio.sleep(60)
 
-    run_async(work(), timeout_s=5)
+    try:
+        run_async(work(), timeout_s=5)
+    finally:
+        draining.clear()
 
 
 def test_client_that_takes_nothing_gets_one_comment_and_is_given_up() -> None:
