@@ -46,11 +46,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "config",
     "epochs",
+    "audit",
     "apikeys",
     "llmconfigs",
     "usage",
     "generation",
     "api",
+    "web",
     "ninja",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -12,6 +12,7 @@ admin.site.site_url = None
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="start"),
     path("admin/", admin.site.urls),
+    path("", include("web.urls")),
     path("", include("api.urls")),
 ]
 

@@ -1,0 +1,40 @@
+"""What an event can tell of."""
+
+from __future__ import annotations
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Action(TextChoices):
+    """The values are for ever: they stand in the trail and in exports."""
+
+    CONFIG_CREATED = "config.created", _("Configuration created")
+    CONFIG_CHANGED = "config.changed", _("Configuration changed")
+    CONFIG_DELETED = "config.deleted", _("Configuration deleted")
+    CONFIG_TESTED = "config.tested", _("Connection tested")
+    CONFIG_MODELS_FETCHED = "config.models_fetched", _("Models fetched")
+    CONFIG_ACTIVATED = "config.activated", _("Configuration activated")
+    CONFIG_DEACTIVATED = "config.deactivated", _("Configuration deactivated")
+    CONFIG_ROLLED_BACK = "config.rolled_back", _("Rolled back")
+    ACTIVATION_REQUESTED = "activation.requested", _("Activation requested")
+    ACTIVATION_APPROVED = "activation.approved", _("Activation approved")
+    ACTIVATION_REJECTED = "activation.rejected", _("Activation rejected")
+    ACTIVATION_WITHDRAWN = "activation.withdrawn", _("Activation request withdrawn")
+    KEY_ISSUED = "key.issued", _("API key issued")
+    KEY_CHANGED = "key.changed", _("API key changed")
+    KEY_REVOKED = "key.revoked", _("API key revoked")
+    KEY_DELETED = "key.deleted", _("API key deleted")
+    SECRETS_ROTATED = "secrets.rotated", _("Secrets rotated")
+    JOB_CANCELLED = "job.cancelled", _("Job cancelled by staff")
+    LOGIN = "login.succeeded", _("Logged in")
+    LOGIN_FAILED = "login.failed", _("Login failed")
+    LOGIN_LOCKED = "login.locked", _("Login locked")
+    LOGOUT = "logout", _("Logged out")
+    PASSWORD_CHANGED = "password.changed", _("Password changed")
+    USER_CREATED = "user.created", _("User created")
+    USER_CHANGED = "user.changed", _("User changed")
+    USER_DELETED = "user.deleted", _("User deleted")
+    PERMISSIONS_CHANGED = "permissions.changed", _("Permissions changed")
+    GROUP_CHANGED = "group.changed", _("Group changed")
+    EXPORTED = "exported", _("Audit trail exported")
