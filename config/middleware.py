@@ -1,4 +1,4 @@
-"""Middleware of our own: request ids for every route, the check of the Host for the API's."""
+"""Middleware of our own: request ids and headers for every route, the check of the Host for the API's."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 HEADER = "X-Request-ID"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class RequestIdMiddleware:
-    """Gives each request an id: the caller's X-Request-ID if it is harmless, else a new one.
-
-    The id is in every log line of the request, on `request.request_id` and in the answer's X-Request-ID.
-    """
+class _Middleware:
+    """For sync and async chains alike: `begin` sees each request, `end` each response."""
 
     sync_capable = True
     async_capable = True
@@ -33,16 +31,55 @@ class RequestIdMiddleware:
         return self._answer_async(request) if self.is_async else self._answer(request)
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = _begin(request)
-        response = self.get_response(request)
-        response[HEADER] = request_id  # type: ignore[index]
-        return response  # type: ignore[return-value]
+        self.begin(request)
+        response: HttpResponseBase = self.get_response(request)  # type: ignore[assignment]
+        self.end(request, response)
+        return response
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = _begin(request)
+        self.begin(request)
         response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
-        response[HEADER] = request_id
+        self.end(request, response)
         return response
+
+    def begin(self, request: HttpRequest) -> None:
+        pass
+
+    def end(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        pass
+
+
+class RequestIdMiddleware(_Middleware):
+    """Gives each request an id: the caller's X-Request-ID if it is harmless, else a new one.
+
+    The id is in every log line of the request, on `request.request_id` and in the answer's X-Request-ID.
+    """
+
+    def begin(self, request: HttpRequest) -> None:
+        offered = request.headers.get(HEADER, "")
+        request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+
+    def end(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        response[HEADER] = request.request_id  # type: ignore[attr-defined]
+
+
+class HeadersMiddleware(_Middleware):
+    """settings.RESPONSE_HEADERS, which tell a browser what it may do with the answer."""
+
+    def end(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        for name, value in settings.RESPONSE_HEADERS.items():
+            response.headers.setdefault(name, value)
+
+
+class ApiHeadersMiddleware(HeadersMiddleware):
+    """With a policy for what is no page; a view that answers with one has set its own."""
+
+    def end(self, request: HttpRequest, response: HttpResponseBase) -> None:
+        super().end(request, response)
+        response.headers.setdefault("Content-Security-Policy", settings.API_CONTENT_SECURITY_POLICY)
 
 
 class AllowedHostMiddleware:
@@ -62,12 +99,3 @@ class AllowedHostMiddleware:
         if request.path_info.startswith("/api/"):
             request.get_host()  # raises DisallowedHost
         return await self.get_response(request)
-
-
-def _begin(request: HttpRequest) -> str:
-    offered = request.headers.get(HEADER, "")
-    request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
-    request.request_id = request_id  # type: ignore[attr-defined]
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
-    return request_id

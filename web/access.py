@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.views import redirect_to_login
@@ -16,7 +16,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-View = Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def _guarded(view: View, access: Access) -> View:
                 raise PermissionDenied
             return await view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
-        guarded: View = guarded_async
+        guarded: Any = guarded_async
     else:
 
         @wraps(view)
@@ -66,5 +66,5 @@ def _guarded(view: View, access: Access) -> View:
             return view(request, *args, **kwargs)  # type: ignore[return-value]
 
         guarded = guarded_sync
-    guarded.access = access  # type: ignore[attr-defined]
-    return guarded
+    guarded.access = access
+    return guarded  # type: ignore[no-any-return]
