@@ -10,9 +10,10 @@ from asgiref.sync import iscoroutinefunction
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver
-from ninja import NinjaAPI, Swagger
+from ninja import NinjaAPI
 
 from . import openapi
+from .docs import DocsPage
 from .errors import ERRORS, answer_error, error_response, handle_errors_of
 from .frontdoor.openapi import add_front_door
 from .generations import router
@@ -33,7 +34,8 @@ api = Api(
     description=openapi.DESCRIPTION,
     urls_namespace="api",
     parser=StrictParser(),
-    docs=Swagger(settings={"persistAuthorization": False}),
+    # No validator: it is a service of others, to whom the description would be sent.
+    docs=DocsPage(settings={"persistAuthorization": False, "validatorUrl": None}),
 )
 handle_errors_of(api)
 api.add_router("", router)

@@ -208,3 +208,10 @@ def test_documentation_page_loads_nothing_from_elsewhere(anonymous: httpx.Client
         ]
         == "/api/v1/openapi.json"
     )
+
+
+def test_documentation_page_has_the_policy_of_pages(anonymous: httpx.Client) -> None:
+    answer = anonymous.get("/api/v1/docs")
+
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "style=" not in answer.text
