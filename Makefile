@@ -36,15 +36,19 @@ demo: setup ## as run, but stop after the answer
 	@exec $(VENV)/python manage.py quickstart --port $(PORT) --once
 
 .PHONY: test
-test: test-postgresql test-sqlite ## set up and run all tests, on PostgreSQL and what touches the database on SQLite
+test: test-postgresql test-sqlite test-browser ## set up and run all tests: on PostgreSQL, what touches the database on SQLite, in a browser
 
 .PHONY: test-postgresql
-test-postgresql: setup-dev ## all tests, on PostgreSQL; TESTS=tests/api for a part
-	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/conformance $(TESTS)
+test-postgresql: setup-dev ## all tests but those in a browser, on PostgreSQL; TESTS=tests/api for a part
+	$(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/conformance --ignore tests/browser $(TESTS)
 
 .PHONY: test-sqlite
 test-sqlite: setup-dev ## what touches the database, on SQLite
 	TEST_DATABASE=sqlite $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not postgresql and not processes" tests/epochs tests/apikeys tests/llmconfigs tests/usage tests/generation tests/api
+
+.PHONY: test-browser
+test-browser: setup-dev ## as a person would, in Chromium; SCREENSHOTS=folder keeps pictures of the pages
+	$(VENV)/python -m pytest -n $(WORKERS) tests/browser
 
 .PHONY: setup-conformance
 setup-conformance: setup-dev ## make .venv-conformance with the clients and judges of our API (needs npm)

@@ -3,8 +3,9 @@
 
   bootstrap.py [--dev] [--conformance] [--peer] [--no-env]
 
-Installs the locked, hashed requirements with uv if it is on the PATH, else with pip. A second run finds
-everything in place and returns at once.
+Installs the locked, hashed requirements with uv if it is on the PATH, else with pip; with --dev also what the
+tests need of the system (Chromium, gettext), or says what is missing where it is not root or has no apt-get.
+A second run finds everything in place and returns at once.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ ENVIRONMENTS = {
     "peer": ROOT / ".venv-peer",
 }
 INCLUDED_IN = {"base": "dev"}
+# What a Chromium may be called; CHROMIUM names another one.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+# With a font that has Korean, so that the screenshots can be read.
+BROWSER_PACKAGES = ("chromium", "fonts-nanum")
 # Holds a package.json and its lock.
 NODE_FOLDER = ROOT / "tests" / "conformance"
 
@@ -58,6 +63,8 @@ def main() -> None:
     arguments.add_argument("--no-env", action="store_true", help="do not write a .env")
     options = arguments.parse_args()
     install("dev" if options.dev else "base")
+    if options.dev:
+        install_system_packages()
     if options.conformance:
         install("conformance")
         install_node_packages(NODE_FOLDER)
@@ -110,6 +117,38 @@ def install_node_packages(folder: Path) -> None:
         sys.exit("The conformance tests need Node.js 20 or newer, with npm; there is no npm on the PATH.")
     run(npm, "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund", "--silent")
     installed.write_text(digest)
+
+
+def install_system_packages() -> None:
+    """Chromium for tests/browser, gettext for the catalogues. Not to be able to is no error: most targets
+    need neither, and those that do say so."""
+    packages = missing_packages()
+    if not packages:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print(f"To be installed by hand, as on Debian with: apt-get install {' '.join(packages)}", flush=True)
+        print("(the tests need it; CHROMIUM=/path/to/it names a Chromium or Chrome elsewhere)", flush=True)
+        return
+    variables = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for command in (
+        ("apt-get", "update", "-qq"),
+        ("apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages),
+    ):
+        print("+", " ".join(command), flush=True)
+        if code := subprocess.run(command, env=variables, stdout=subprocess.DEVNULL).returncode:
+            print(f"`{' '.join(command)}` failed with exit status {code}; its output is above.", flush=True)
+
+
+def missing_packages() -> list[str]:
+    """By Debian's names."""
+    browser = () if find_browser() else BROWSER_PACKAGES
+    return [*browser, *(() if shutil.which("msgfmt") else ("gettext",))]
+
+
+def find_browser() -> str | None:
+    """The path of a Chromium."""
+    names = (os.environ["CHROMIUM"],) if os.environ.get("CHROMIUM") else BROWSERS
+    return next((path for path in map(shutil.which, names) if path), None)
 
 
 def is_installed(requirements: str) -> bool:

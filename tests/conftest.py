@@ -112,10 +112,11 @@ def valkey_url() -> Iterator[str]:
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """The environment for a process that works on the same test database as the test."""
-    return os.environ | {"DATABASE_URL": _test_database_url(), "PYTHONUNBUFFERED": "1"}
+    return os.environ | {"DATABASE_URL": test_database_url(), "PYTHONUNBUFFERED": "1"}
 
 
-def _test_database_url() -> str:
+def test_database_url() -> str:
+    """Once the test database is there."""
     from django.db import connection
 
     name = str(connection.settings_dict["NAME"])

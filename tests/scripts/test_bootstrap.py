@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,70 @@ def test_node_packages_that_are_there_are_not_installed_again(
 
     assert len(commands) == 2
     assert commands[0][:2] == ("/bin/npm", "ci")
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Those that the system's package manager is asked for, of which each succeeds."""
+    commands: list[tuple[str, ...]] = []
+
+    def note(command: tuple[str, ...], **options: object) -> subprocess.CompletedProcess[bytes]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(bootstrap.subprocess, "run", note)
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    return commands
+
+
+def have(monkeypatch: pytest.MonkeyPatch, *programs: str) -> None:
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: name if name in programs else None)
+
+
+def test_system_packages_that_are_missing_are_installed_by_root(
+    monkeypatch: pytest.MonkeyPatch, commands: list[tuple[str, ...]]
+) -> None:
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: 0)
+    have(monkeypatch, "apt-get", "msgfmt")
+
+    bootstrap.install_system_packages()
+
+    assert [command[:2] for command in commands] == [("apt-get", "update"), ("apt-get", "install")]
+    assert commands[1][-2:] == ("chromium", "fonts-nanum")
+
+
+@pytest.mark.parametrize(("user", "programs"), [(1000, ["apt-get"]), (0, [])])
+def test_system_packages_that_cannot_be_installed_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+    commands: list[tuple[str, ...]],
+    capsys: pytest.CaptureFixture[str],
+    user: int,
+    programs: list[str],
+) -> None:
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: user)
+    have(monkeypatch, *programs)
+
+    bootstrap.install_system_packages()
+
+    assert commands == []
+    assert "apt-get install chromium fonts-nanum gettext" in capsys.readouterr().out
+
+
+def test_system_packages_that_are_there_cost_nothing(
+    monkeypatch: pytest.MonkeyPatch, commands: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    have(monkeypatch, "google-chrome", "msgfmt", "apt-get")
+
+    bootstrap.install_system_packages()
+
+    assert (commands, capsys.readouterr().out) == ([], "")
+
+
+def test_browser_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    have(monkeypatch, "/opt/chrome", "chromium")
+
+    monkeypatch.setenv("CHROMIUM", "/opt/chrome")
+    named = bootstrap.find_browser()
+    monkeypatch.setenv("CHROMIUM", "/opt/gone")
+
+    assert (named, bootstrap.find_browser()) == ("/opt/chrome", None)

@@ -1,0 +1,51 @@
+"""The server that the browser looks at, and what a test leaves behind there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.apps import apps
+from django.db import OperationalError, connection, transaction
+
+from tests.conftest import test_database_url
+from tests.processes import ServerProcess, running_server
+
+# What migrations put there, what the running server writes by itself, and what nobody may delete.
+_KEPT = {"contenttypes", "epochs", "audit"}
+_KEPT_TABLES = {"auth_permission", "auth_group", "auth_group_permissions"}
+
+
+@contextmanager
+def running_site() -> Iterator[ServerProcess]:
+    """On the test database, with the dummy model, and quick to tell what it runs."""
+    environment = os.environ | {
+        "DATABASE_URL": test_database_url(),
+        "PYTHONUNBUFFERED": "1",
+        "PROCESS_REPORT_INTERVAL_S": "0.5",
+        "GENERATION_POLL_INTERVAL_S": "0.1",
+    }
+    with running_server(environment) as server:
+        yield server
+
+
+def clean() -> None:
+    """Deletes what tests make, and only that: emptying all tables, as between other tests, would lock them
+    against the server that goes on running, and would take what migrations put there."""
+    for attempts_left in (2, 1, 0):
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                for table in _tables():
+                    cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+            return
+        except OperationalError:  # a deadlock with what the server was doing
+            if not attempts_left:
+                raise
+
+
+def _tables() -> list[str]:
+    """In any order: constraints are checked at the end of the transaction."""
+    models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+    tables = {model._meta.db_table for model in models if model._meta.app_label not in _KEPT}
+    return sorted(tables - _KEPT_TABLES)
