@@ -9,6 +9,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -21,7 +23,7 @@ class DeskSite(admin.AdminSite):
     index_title = gettext_lazy("Administration")
     site_url = None
 
-    @never_cache
+    @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """One login for all pages. Raises PermissionDenied for who is logged in and no staff."""
         target = safe_next(request) or self._index()
@@ -36,4 +38,4 @@ class DeskSite(admin.AdminSite):
         return redirect("web:password_change")
 
     def _index(self) -> str:
-        return str(redirect("admin:index", current_app=self.name).url)
+        return reverse("admin:index", current_app=self.name)
