@@ -30,6 +30,7 @@ from .requests import RequestRules
 from .retry import RetryPolicy, call_with_retries, parse_retry_after
 from .spec import BackendSpec
 from .streaming import ChunkStream, SingleChunk
+from .texts import Sentence, gettext_noop
 from .types import ChatChunk, ChatRequest, ChatResult, EmbeddingRequest, EmbeddingResult
 from .wire import EmbeddingWire, Wire, WireError
 from .wire.payload import parse_json
@@ -185,7 +186,7 @@ class WireBackend:
                 f"{self._provider.label} does not have the model {self.model!r}. "
                 f"It has: {', '.join(names[:20]) or 'none'}."
             )
-        return f"The service answers and lists {len(names)} models."
+        return Sentence(gettext_noop("The service answers and lists %(count)s models."), count=len(names))
 
     async def _look_up(
         self,
@@ -248,7 +249,7 @@ class WireBackend:
 
 async def _read_any_answer(answer: HTTPAnswer) -> str:
     await answer.read()
-    return f"The service answers with status {answer.status}."
+    return Sentence(gettext_noop("The service answers with status %(status)s."), status=answer.status)
 
 
 def _deadline(timeout_s: float) -> float:

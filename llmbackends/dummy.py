@@ -24,6 +24,7 @@ from .dummy_numbers import embedding_result
 from .errors import BackendError, BackendTimeout, BackendUnavailable, BadAnswer, RateLimited, StreamCut
 from .in_process import Deadline, InProcessBackend
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 from .types import ChatChunk, ChatRequest, EmbeddingRequest, EmbeddingResult
 
 _FAILURES: dict[str, Callable[[], BackendError]] = {
@@ -61,7 +62,7 @@ class DummyBackend(InProcessBackend):
     async def check(self) -> CheckReport:
         if self._failure in ("check", "unavailable"):
             raise _FAILURES["unavailable"]()
-        return CheckReport("The dummy is ready.", took_s=0.0)
+        return CheckReport(Sentence(gettext_noop("The dummy is ready.")), took_s=0.0)
 
     async def list_models(self) -> tuple[str, ...]:
         return (self.model,)

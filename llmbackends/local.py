@@ -25,6 +25,7 @@ from .llama.model import Generation, Item, LlamaModel
 from .llama.model_file import Purpose, make_recipe, require_gguf
 from .logprobs import limited_decoder
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 from .types import ChatChunk, ChatRequest, EmbeddingRequest, EmbeddingResult
 from .wire import StreamDecoder, WireCall, openai_chat
 from .wire.payload import parse_json
@@ -77,7 +78,8 @@ class LocalBackend(InProcessBackend):
         started_at = asyncio.get_running_loop().time()
         size = await asyncio.to_thread(require_gguf, self._path)
         took_s = asyncio.get_running_loop().time() - started_at
-        return CheckReport(f"{self._path} is a GGUF file of {size / 1e6:,.1f} MB.", took_s)
+        template = gettext_noop("%(path)s is a GGUF file of %(size)s MB.")
+        return CheckReport(Sentence(template, path=self._path, size=f"{size / 1e6:,.1f}"), took_s)
 
     async def list_models(self) -> tuple[str, ...]:
         await asyncio.to_thread(require_gguf, self._path)

@@ -12,6 +12,21 @@ def gettext_noop(text: str) -> str:
     return text
 
 
+class Sentence(str):
+    """English, with its values apart: what an error or a report says of itself.
+
+    template: as of a Problem. What has been cut out of it, or masked, is a plain str and stays English.
+    """
+
+    template: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, template: str, **values: Any) -> Sentence:
+        sentence = super().__new__(cls, template % values)
+        sentence.template, sentence.values = template, values
+        return sentence
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong, as one sentence; `str()` is the English one.

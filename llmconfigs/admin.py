@@ -126,7 +126,7 @@ class LLMConfigAdmin(_ModelAdmin):
                 messages.error(request, _name_and(config, wording.explain(error)))
             else:
                 text = _("The connection works (%(seconds).2f s). %(detail)s")
-                values = {"seconds": report.took_s, "detail": report.detail}
+                values = {"seconds": report.took_s, "detail": wording.say(report.detail)}
                 messages.success(request, _name_and(config, text % values))
 
 

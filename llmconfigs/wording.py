@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext, gettext_lazy
 
 from llmbackends.errors import BackendError
-from llmbackends.texts import Problem
+from llmbackends.texts import Problem, Sentence
 
 from .errors import LLMConfigsError
 
@@ -29,8 +29,13 @@ _BY_ERROR_TYPE = {
 _OTHERWISE = gettext_lazy("The service failed.")
 
 
-def translate(problem: Problem) -> str:
+def translate(problem: Problem | Sentence) -> str:
     return gettext(problem.template) % problem.values
+
+
+def say(text: str) -> str:
+    """A sentence of ours translated; anything else, such as a service's answer, as it is."""
+    return translate(text) if isinstance(text, Sentence) else text
 
 
 def explain(error: BackendError | LLMConfigsError) -> str:
@@ -39,4 +44,4 @@ def explain(error: BackendError | LLMConfigsError) -> str:
         return translate(error.problem)
     if problems := [each for each in error.details.get("problems", ()) if isinstance(each, Problem)]:
         return " ".join(map(translate, problems))
-    return f"{_BY_ERROR_TYPE.get(error.error_type, _OTHERWISE)} {error.message}"
+    return f"{_BY_ERROR_TYPE.get(error.error_type, _OTHERWISE)} {say(error.message)}"

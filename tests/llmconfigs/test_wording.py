@@ -8,7 +8,7 @@ from django.utils import translation
 from django.utils.translation import trans_real
 
 from llmbackends import errors
-from llmbackends.texts import Problem
+from llmbackends.texts import Problem, Sentence
 from llmconfigs.errors import ConfigGone, EncryptionKeysMalformed, LLMConfigsError
 from llmconfigs.wording import explain, translate
 from tests import servers
@@ -28,12 +28,13 @@ KOREAN = {
         "환경 변수를 사용할 수 없습니다."
     ),
     "llama.cpp in process": "프로세스 내 llama.cpp",
+    "The dummy is ready.": "더미가 준비되어 있습니다.",
 }
 
 
 @pytest.fixture
 def korean(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The headers of a browser that asks for Korean, of which there is a catalogue of a few sentences."""
+    """The headers of a browser that asks for Korean, with sentences that no translator will reword."""
     catalogue = trans_real.translation("ko")._catalog._catalogs[0]
     for english, translated in KOREAN.items():
         monkeypatch.setitem(catalogue, english, translated)
@@ -62,6 +63,25 @@ def test_message_of_a_failed_connection_test_is_translated(
     assert first.startswith("a: 서비스에 연결할 수 없습니다. ")
     assert address in first
     assert second == "b: Groq 구성이 올바르지 않습니다. API 키가 필요합니다."
+
+
+def test_message_of_a_connection_test_that_succeeds_is_translated(
+    admin_client: Client, make_config: MakeConfig, korean: dict[str, str]
+) -> None:
+    [message] = messages(run_action(admin_client, "test_connection", make_config("a"), headers=korean))
+
+    assert message.endswith("더미가 준비되어 있습니다.")
+
+
+def test_error_says_its_own_sentence_in_the_language_and_a_service_s_as_it_is(
+    korean: dict[str, str],
+) -> None:
+    with translation.override("ko"):
+        ours = explain(errors.BackendUnavailable(Sentence("The dummy is ready.")))
+        theirs = explain(errors.BackendUnavailable("The dummy is ready."))
+
+    assert ours == "서비스에 연결할 수 없습니다. 더미가 준비되어 있습니다."
+    assert theirs == "서비스에 연결할 수 없습니다. The dummy is ready."
 
 
 def test_list_page_is_translated(admin_client: Client, korean: dict[str, str], settings: Any) -> None:
