@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from . import issuing
 from .models import ApiKey, ApiKeyQuerySet, Scope, client_scopes
@@ -112,6 +112,6 @@ class ApiKeyAdmin(_ModelAdmin):
         keys = list(queryset)
         for key in keys:
             if issuing.revoke(key):
-                self.log_change(request, key, [{"changed": {"fields": ["revoked_at"]}}])
+                self.log_change(request, key, [{"changed": {"fields": [gettext_noop("revoked")]}}])
         text = ngettext("%(count)d API key is revoked.", "%(count)d API keys are revoked.", len(keys))
         self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)

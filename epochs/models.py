@@ -40,4 +40,4 @@ class Process(models.Model):
         ordering = ["role", "host", "pid"]
 
     def __str__(self) -> str:
-        return f"{self.role} {self.host}:{self.pid}"
+        return f"{self.get_role_display()} {self.host}:{self.pid}"

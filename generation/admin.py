@@ -111,7 +111,8 @@ class GenerationJobAdmin(_ModelAdmin):
     @admin.display(description=_("request"))
     def request_json(self, job: GenerationJob) -> str:
         return format_html(
-            "<pre>{}</pre>", json.dumps(job.request, ensure_ascii=False, indent=2)[:_SHOWN_CHARACTERS]
+            '<pre translate="no">{}</pre>',
+            json.dumps(job.request, ensure_ascii=False, indent=2)[:_SHOWN_CHARACTERS],
         )
 
     @admin.action(description=_("Cancel the selected jobs"), permissions=["cancel"])
