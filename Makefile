@@ -86,6 +86,10 @@ format: setup-dev ## mend style and format
 	$(VENV)/ruff check --fix .
 	$(VENV)/ruff format .
 
+.PHONY: messages
+messages: setup-dev ## bring locale/ up to date with the texts in the source, and compile it (needs gettext)
+	$(VENV)/python scripts/messages.py
+
 .PHONY: lock
 lock: ## pin the newest versions that pyproject.toml allows (needs uv)
 	$(UV_COMPILE) pyproject.toml -o requirements/base.txt

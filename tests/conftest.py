@@ -98,6 +98,15 @@ def transactional_db(transactional_db: None) -> Iterator[None]:
     usage_gate.close()
 
 
+@pytest.fixture(autouse=True)
+def _english_again() -> Iterator[None]:
+    """A request in another language leaves it to whatever the thread does next."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
 @pytest.fixture(scope="session")
 def valkey_url() -> Iterator[str]:
     """A running Valkey or Redis that the tests may fill."""
