@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+T = TypeVar("T")
 
 _TRUE = ("true", "on", "yes", "y", "1")
 _FALSE = ("false", "off", "no", "n", "0")
@@ -72,6 +74,13 @@ class Environment:
             raise ImproperlyConfigured(f"{name} must be a whole number, not {number}.")
         return int(number)
 
+    def parsed(self, name: str, parse: Callable[[str], T], *, default: str) -> T:
+        """What `parse` makes of the text; it raises ValueError with what is wrong."""
+        try:
+            return parse(self.text(name, default=default))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}.") from None
+
     def secret(self, name: str, *, default: str | None = None) -> str:
         """The variable, or the contents of the file that NAME_FILE names (Docker and Kubernetes secrets)."""
         file, text = self.text(f"{name}_FILE", default=""), self.text(name, default="")
@@ -106,6 +115,20 @@ class Environment:
         # libpq's URLs name a Unix socket's directory as a percent-encoded host.
         database["HOST"] = unquote(database.get("HOST", ""))
         return database | settings | {"OPTIONS": settings["OPTIONS"] | database.get("OPTIONS", {})}
+
+
+def own_ports(database: Mapping[str, Any], redis_url: str) -> frozenset[int]:
+    """On which our PostgreSQL and Redis listen, on whatever host: one machine has many names."""
+    ports = set()
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        ports.add(int(database.get("PORT") or 5432))
+    try:
+        redis = urlsplit(redis_url)
+        if redis.scheme in ("redis", "rediss"):
+            ports.add(redis.port or 6379)
+    except ValueError:
+        raise ImproperlyConfigured("REDIS_URL must be like redis://:password@host:6379/0.") from None
+    return frozenset(ports)
 
 
 _DATABASES: dict[str, dict[str, Any]] = {

@@ -13,7 +13,9 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from .environment import Environment
+from llmbackends.zones import parse_zones
+
+from .environment import Environment, own_ports
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(Path(os.environ.get("CHANGEOVER_DOTENV", BASE_DIR / ".env")))
@@ -187,6 +189,11 @@ SQLITE_URL = f"sqlite:///{quote(str(DATA_DIR / 'changeover.sqlite3'))}"
 DATABASES = {"default": env.database("DATABASE_URL", default=SQLITE_URL)}
 REDIS_URL = env.secret("REDIS_URL", default="")
 
+# --- Where calls may go. With LLM_ALLOW_REMOTE the internet is a zone of its own.
+
+OUTGOING_ZONES = env.parsed("OUTGOING_ZONES", parse_zones, default="loopback=127.0.0.0/8, ::1, localhost")
+OWN_PORTS = own_ports(DATABASES["default"], REDIS_URL)
+
 # --- Never stale: what a process knows of the configurations and keys
 
 EPOCH_GRACE_S = env.number("EPOCH_GRACE_S", default=60, least=0)
@@ -197,7 +204,6 @@ PROCESS_REPORT_INTERVAL_S = env.number("PROCESS_REPORT_INTERVAL_S", default=5, l
 
 LLM_ENVIRONMENT = env.starting_with("LLM_") | {"LLM_API_KEY": env.secret("LLM_API_KEY", default="")}
 LLM_ALLOW_REMOTE = env.flag("LLM_ALLOW_REMOTE", default=not IS_PRODUCTION)
-LLM_LOCAL_DOMAINS = env.words("LLM_LOCAL_DOMAINS", default=[])
 LLM_HEALTH_CHECK_TTL_S = env.number("LLM_HEALTH_CHECK_TTL_S", default=5.0, least=0)
 
 # --- Generation jobs

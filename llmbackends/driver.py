@@ -75,6 +75,7 @@ class WireBackend:
             connect_timeout_s=spec.connect_timeout_s,
             idle_timeout_s=spec.idle_timeout_s,
             max_connections=spec.max_connections,
+            addresses=spec.addresses,
         )
 
     def __repr__(self) -> str:

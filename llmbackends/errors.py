@@ -3,7 +3,8 @@
     BackendError
     ├── ConfigurationError        the spec cannot work: an administrator must mend it
     │   ├── UnknownProvider       no such provider, or its plugin is not installed
-    │   └── RemoteNotAllowed      the provider sends data outside, and this installation forbids it
+    │   ├── RemoteNotAllowed      the provider sends data outside, and this installation forbids it
+    │   └── AddressNotAllowed     the endpoint's address is in no zone that may be called (nothing was sent)
     ├── RequestError              the request cannot work with this backend: sending it again will not help
     │   ├── UnsupportedFeature    the backend lacks something the request needs (nothing was sent)
     │   └── ContextLengthExceeded the prompt is longer than the model takes
@@ -70,6 +71,10 @@ class UnknownProvider(ConfigurationError):
 
 class RemoteNotAllowed(ConfigurationError):
     error_type = "remote_not_allowed"
+
+
+class AddressNotAllowed(ConfigurationError):
+    error_type = "address_not_allowed"
 
 
 class RequestError(BackendError):

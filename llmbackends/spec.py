@@ -9,6 +9,7 @@ from typing import Any
 from .client_bounds import ClientBounds
 from .secret import Secret
 from .types import Sampling
+from .zones import LOOPBACK_ONLY, AddressPolicy
 
 NO_KEY = Secret("")
 
@@ -25,6 +26,7 @@ class BackendSpec:
     sampling: what is sent where a request sets nothing itself.
     client_bounds: what a client's request may set itself.
     options: the provider's own settings (context size, model path, body template …), valid by its schema.
+    addresses: where its calls may go; whoever builds a spec's backend may set it for all of them.
     """
 
     provider: str
@@ -39,3 +41,4 @@ class BackendSpec:
     sampling: Sampling = field(default_factory=Sampling)
     client_bounds: ClientBounds = field(default_factory=ClientBounds)
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # headers may hold a secret
+    addresses: AddressPolicy = field(default=LOOPBACK_ONLY, repr=False)

@@ -68,7 +68,8 @@ class LLMConfig(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Raises RemoteNotAllowed, so that no code can store what the policy forbids, validated or not.
+        """Raises RemoteNotAllowed and AddressNotAllowed, so that no code can store what the policy forbids,
+        validated or not.
 
         The rest of the validation is for those who call `full_clean()`, as forms do. `QuerySet.update()` and
         loaddata pass by this; activating and building ask the policy again. Counts `version` up in the

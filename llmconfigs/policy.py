@@ -1,94 +1,107 @@
-"""Where prompts may go: outside development, nowhere but to this organisation's own machines."""
+"""Where prompts may go: outside development, nowhere but into the zones of this organisation."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Iterable
-from urllib.parse import urlsplit
+import socket
+from functools import lru_cache
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
 
 from django.conf import settings
 
 from llmbackends.catalog import Locality, Provider
-from llmbackends.errors import RemoteNotAllowed
+from llmbackends.errors import AddressNotAllowed, RemoteNotAllowed
 from llmbackends.registry import get_provider
 from llmbackends.spec import BackendSpec
 from llmbackends.texts import Problem, gettext_noop
+from llmbackends.zones import INTERNET, AddressPolicy, Target, Zone, is_name, target_of
 
-_LOCAL_SUFFIXES = ("local", "internal", "lan", "home.arpa")
-_LOCAL_NETWORKS = tuple(
-    ipaddress.ip_network(each)
-    for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
-)
-# The metadata service of a cloud hands out credentials; this one answers inside the private range.
-_METADATA_NETWORK = ipaddress.ip_network("fd00:ec2::/32")
-_HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+LOOK_UP_TIMEOUT_S = 3.0
+
+
+def addresses() -> AddressPolicy:
+    """Where this installation may call, whatever calls."""
+    zones = tuple(settings.OUTGOING_ZONES)
+    return _addresses(zones, frozenset(settings.OWN_PORTS), settings.LLM_ALLOW_REMOTE)
+
+
+@lru_cache(maxsize=4)
+def _addresses(zones: tuple[Zone, ...], own_ports: frozenset[int], has_internet: bool) -> AddressPolicy:
+    return AddressPolicy((*zones, INTERNET) if has_internet else zones, own_ports)
 
 
 def ensure_allowed(spec: BackendSpec) -> None:
-    """Raises RemoteNotAllowed (`details["problems"]` as in require_valid), and UnknownProvider."""
-    provider = get_provider(spec.provider)
-    if not settings.LLM_ALLOW_REMOTE and is_remote(provider, spec.endpoint_url):
-        problem = _refusal(provider, _host_of(spec.endpoint_url))
-        raise RemoteNotAllowed(str(problem), details={"problems": (problem,)})
+    """By all that can be told without a look-up: of a name that no zone lists, the rest is told when it is
+    saved by a form, activated and connected to.
 
-
-def is_remote(provider: Provider, endpoint_url: str) -> bool:
-    if provider.locality is Locality.BY_HOST:
-        return not is_local_host(_host_of(endpoint_url), settings.LLM_LOCAL_DOMAINS)
-    return provider.locality is Locality.REMOTE
-
-
-def is_local_host(host: str, local_domains: Iterable[str]) -> bool:
-    """Whether `host` (a name or an IP literal, lower or upper case) is on-premise by its form alone.
-
-    Nothing is resolved. A host in an unusual form, such as a number for an IPv4 address, is not local:
-    what resolves it may read it in another way than we do.
+    Raises RemoteNotAllowed, AddressNotAllowed (`details["problems"]` as in require_valid), UnknownProvider.
     """
-    host = host.lower().removesuffix(".")
-    if (address := _address(host)) is not None:
-        return _is_local_address(address)
-    if not _HOST_NAME.fullmatch(host) or _NUMBER.fullmatch(host.rpartition(".")[2]):
-        return False
-    suffixes = (*_LOCAL_SUFFIXES, *(domain.lower().strip(".") for domain in local_domains))
-    return "." not in host or any(host == suffix or host.endswith(f".{suffix}") for suffix in suffixes)
+    provider = get_provider(spec.provider)
+    if provider.locality is Locality.REMOTE and not settings.LLM_ALLOW_REMOTE:
+        problem = Problem(_REMOTE, {"provider": provider.label})
+        raise RemoteNotAllowed(str(problem), details={"problems": (problem,)})
+    if spec.endpoint_url:
+        target = _target_of(spec)
+        addresses().require_host(target.host, target.port)
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def ensure_reachable(spec: BackendSpec) -> None:
+    """As `ensure_allowed`, and looks the endpoint's name up where that decides: not in a transaction.
+
+    The provider's own public endpoint is not looked up: nobody chose it, and connecting looks again.
+    """
+    ensure_allowed(spec)
+    provider = get_provider(spec.provider)
+    if not spec.endpoint_url or _is_own_service(provider, spec.endpoint_url):
+        return
+    target, policy = _target_of(spec), addresses()
+    if not is_name(target.host) or policy.lists(target.host, target.port):
+        return
+    found = _look_up(target.host)
+    if not found:
+        policy.refuse_unknown(target.host)
+    policy.require_resolved(target.host, target.port, found)
+
+
+def _is_own_service(provider: Provider, endpoint_url: str) -> bool:
+    return provider.locality is Locality.REMOTE and endpoint_url == provider.default_endpoint
+
+
+def _target_of(spec: BackendSpec) -> Target:
     try:
-        address = ipaddress.ip_address(host)
+        return target_of(spec.endpoint_url)
     except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
+        problem = Problem(_NO_TARGET)
+        raise AddressNotAllowed(str(problem), details={"problems": (problem,)}) from None
 
 
-def _is_local_address(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return address not in _METADATA_NETWORK and any(address in network for network in _LOCAL_NETWORKS)
+def _look_up(name: str) -> list[str]:
+    """All addresses of a name, none if there is no answer in time.
 
-
-def _host_of(url: str) -> str:
-    """The host that a client would connect to; "", which is never local, where that is open to doubt."""
+    In a thread that nobody waits for longer: nothing stops a look-up that hangs.
+    """
+    answers: SimpleQueue[list[str]] = SimpleQueue()
+    Thread(target=lambda: answers.put(_addresses_of(name)), name="look-up", daemon=True).start()
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return ""
-    doubtful = "@" in parts.netloc or "\\" in url or not url.isprintable() or " " in url
-    return "" if doubtful else host
+        return answers.get(timeout=LOOK_UP_TIMEOUT_S)
+    except Empty:
+        return []
 
 
-def _refusal(provider: Provider, host: str) -> Problem:
-    return Problem(_REMOTE_AT if host else _REMOTE, {"provider": provider.label, "host": host})
+def _addresses_of(name: str) -> list[str]:
+    try:
+        found: list[Any] = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(address[0]) for *_, address in found]
 
 
 _REMOTE = gettext_noop(
     "%(provider)s is remote: prompts would leave this organisation, which this installation forbids. Use an "
-    "on-premise provider. A domain of your own goes into LLM_LOCAL_DOMAINS; LLM_ALLOW_REMOTE=true is for "
-    "development and test alone."
+    "on-premise provider. LLM_ALLOW_REMOTE=true is for development and test alone."
 )
-_REMOTE_AT = gettext_noop(
-    "%(provider)s is remote at %(host)s: prompts would leave this organisation, which this installation "
-    "forbids. Use an on-premise provider. A domain of your own goes into LLM_LOCAL_DOMAINS; "
-    "LLM_ALLOW_REMOTE=true is for development and test alone."
+_NO_TARGET = gettext_noop(
+    "It is open to doubt which host this endpoint URL means, so nothing is sent there. It must look like "
+    "http://host:port or https://host/path."
 )

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from llmbackends import client_bounds
-from llmbackends.catalog import Locality, Provider
-from llmbackends.errors import RemoteNotAllowed, UnknownProvider
+from llmbackends.catalog import Provider
+from llmbackends.errors import AddressNotAllowed, RemoteNotAllowed, UnknownProvider
 from llmbackends.registry import get_provider
 from llmbackends.secret import Secret
 from llmbackends.spec import BackendSpec
@@ -34,7 +34,8 @@ def validate(config: LLMConfig) -> None:
     """Raises ValidationError by field; writes the provider's id where an alias was given.
 
     A stored key that cannot be decrypted is not judged, so that the rest can still be edited; activating
-    the configuration is refused until the key is entered again.
+    the configuration is refused until the key is entered again. The endpoint's name may be looked up, which
+    takes up to policy.LOOK_UP_TIMEOUT_S.
     """
     try:
         provider = get_provider(config.provider)
@@ -86,10 +87,7 @@ def _problems(config: LLMConfig, provider: Provider) -> dict[str, list[str]]:
     if key is None:
         problems["api_key"] = []
     texts = {field: [translate(each) for each in each_of] for field, each_of in problems.items() if each_of}
-    if remote := _policy_problem(spec):
-        field = "endpoint_url" if provider.locality is Locality.BY_HOST else "provider"
-        texts.setdefault(field, []).append(remote)
-    return texts
+    return _policy_problems(spec) | texts
 
 
 def _key_if_readable(config: LLMConfig) -> Secret | None:
@@ -99,9 +97,11 @@ def _key_if_readable(config: LLMConfig) -> Secret | None:
         return None
 
 
-def _policy_problem(spec: BackendSpec) -> str:
+def _policy_problems(spec: BackendSpec) -> dict[str, list[str]]:
     try:
-        policy.ensure_allowed(spec)
+        policy.ensure_reachable(spec)
     except RemoteNotAllowed as error:
-        return explain(error)
-    return ""
+        return {"provider": [explain(error)]}
+    except AddressNotAllowed as error:
+        return {"endpoint_url": [explain(error)]}
+    return {}

@@ -13,6 +13,7 @@ _BY_ERROR_TYPE = {
     "configuration": gettext_lazy("The configuration cannot work as it is."),
     "unknown_provider": gettext_lazy("The provider is not installed."),
     "remote_not_allowed": gettext_lazy("The provider is remote, which this installation forbids."),
+    "address_not_allowed": gettext_lazy("The endpoint's address is in no zone that may be called."),
     "invalid_request": gettext_lazy("The request cannot work with this service."),
     "unsupported_feature": gettext_lazy("The service lacks something that the request needs."),
     "context_length_exceeded": gettext_lazy("The prompt is longer than the model takes."),

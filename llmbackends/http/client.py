@@ -11,6 +11,8 @@ from types import TracebackType
 import aiohttp
 
 from ..errors import BackendTimeout, BackendUnavailable
+from ..zones import AddressPolicy
+from .addresses import CheckingResolver, CheckingSockets
 from .answer import AbortingResponse, HTTPAnswer
 from .errors import backend_error, origin_of
 
@@ -48,12 +50,20 @@ class HTTPClient:
     """A pool of connections to one service.
 
     `max_connections` calls run at the same time; more wait for their turn, until their deadline. It
-    belongs to the event loop it is first used on.
+    connects to what `addresses` allows and to nothing else. It belongs to the event loop it is first used on.
     """
 
-    def __init__(self, *, connect_timeout_s: float, idle_timeout_s: float, max_connections: int) -> None:
+    def __init__(
+        self,
+        *,
+        connect_timeout_s: float,
+        idle_timeout_s: float,
+        max_connections: int,
+        addresses: AddressPolicy,
+    ) -> None:
         self._connect_timeout_s = connect_timeout_s
         self._idle_timeout_s = idle_timeout_s
+        self._addresses = addresses
         self._slots = asyncio.Semaphore(max_connections)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -121,7 +131,12 @@ class HTTPClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # No limit in the pool: the slots are the limit, so nothing ever waits in the pool.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+                connector=aiohttp.TCPConnector(
+                    limit=0,
+                    keepalive_timeout=KEEP_ALIVE_S,
+                    resolver=CheckingResolver(self._addresses),
+                    socket_factory=CheckingSockets(self._addresses),
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout_s),
                 headers=_HEADERS,

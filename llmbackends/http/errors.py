@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ..errors import (
+    AddressNotAllowed,
     BackendError,
     BackendFailed,
     BackendUnavailable,
@@ -18,6 +19,7 @@ from ..errors import (
     ConfigurationError,
     ConnectionLost,
 )
+from .addresses import AddressRefused
 
 
 def origin_of(url: str) -> str:
@@ -58,9 +60,11 @@ def _broken(foreign: Exception, origin: str, processed: bool) -> BackendError:
     )
 
 
-def _unreached(foreign: Exception, origin: str) -> BackendUnavailable | None:
+def _unreached(foreign: Exception, origin: str) -> BackendError | None:
     """The error if no connection came about, so that nothing can have been processed."""
     match foreign:
+        case aiohttp.ClientConnectorError(os_error=AddressRefused(error=refusal)):
+            return AddressNotAllowed(refusal.message, details=refusal.details)
         case aiohttp.ConnectionTimeoutError():
             return BackendUnavailable(f"No connection to {origin}: it did not answer in time.")
         case aiohttp.ClientConnectorCertificateError():

@@ -2,7 +2,8 @@
 
 Options, all but `body` and `text_path` optional:
 
-    method, path, headers       of the call; `path` is below the endpoint and may hold {{model}}
+    method, path, headers       of the call; `path` is below the endpoint and may hold {{model}}; no header
+                                may say where the call goes, as Host does
     body                        a template, see below
     text_path                   where the text is in the answer, for example "choices.0.message.content"
     prompt_tokens_path, completion_tokens_path, finish_reason_path
@@ -22,6 +23,7 @@ parameter that the template does not name is not sent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +46,13 @@ _PATHS = (
     "stream_text_path",
     "model_names_path",
 )
+_OF_THE_CALL = frozenset(
+    {
+        *("host", "connection", "content-length", "transfer-encoding", "upgrade", "te", "trailer", "expect"),
+        *("proxy-authorization", "proxy-connection"),
+    }
+)
+"""Headers that say where a request goes or how it is framed."""
 
 
 def check_options(options: Options) -> None:
@@ -52,6 +61,7 @@ def check_options(options: Options) -> None:
     _check_known("path", names_in(options.get("path", "")), frozenset({"model"}))
     for name in _PATHS:
         _check_path(name, options.get(name))
+    _check_headers(options.get("headers", {}))
     if ("stream_framing" in options) != ("stream_end" in options):
         raise ConfigurationError(
             "The options stream_framing and stream_end belong together: a stream without a known end "
@@ -123,6 +133,15 @@ def _check_known(option: str, names: set[str], known: frozenset[str]) -> None:
             f"The option {option} has the unknown placeholder {{{{{unknown[0]}}}}}; "
             f"known are: {', '.join(sorted(known))}."
         )
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Host would have a proxy send the request, with the key, to another service than the endpoint's."""
+    for name in headers:
+        if name.strip().lower() in _OF_THE_CALL:
+            raise ConfigurationError(
+                f"The option headers must not set {name}: the endpoint decides about it."
+            )
 
 
 def _check_path(option: str, path: str | None) -> None:

@@ -14,7 +14,7 @@ from tests.processes import ROOT
 
 # Shown with an example: they have no default, or one that depends on the place of the checkout.
 WITHOUT_DEFAULT = {"CHANGEOVER_DATA_DIR", "STATIC_ROOT", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS"}
-WITHOUT_DEFAULT |= {"DATABASE_URL", "REDIS_URL", "LLM_LOCAL_DOMAINS", "LLM_API_KEY"}
+WITHOUT_DEFAULT |= {"DATABASE_URL", "REDIS_URL", "LLM_API_KEY"}
 
 
 @pytest.fixture

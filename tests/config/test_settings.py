@@ -27,3 +27,43 @@ def test_drain_that_the_shutdown_would_cut_off_is_refused() -> None:
 
 def test_process_may_not_be_silent_until_it_counts_as_gone() -> None:
     assert "PROCESS_REPORT_INTERVAL_S" in refusal_of(PROCESS_REPORT_INTERVAL_S="21")
+
+
+def test_zones_are_those_of_loopback_by_default() -> None:
+    assert "loopback" in settings_with()["OUTGOING_ZONES"]
+    assert "10.1.0.0/16" not in settings_with()["OUTGOING_ZONES"]
+
+
+def test_zones_are_read_from_their_variable() -> None:
+    zones = settings_with(OUTGOING_ZONES="gpu=10.1.0.0/16, llm.bank.internal")["OUTGOING_ZONES"]
+
+    assert "10.1.0.0/16" in zones
+    assert "llm.bank.internal" in zones
+    assert "loopback" not in zones
+
+
+def test_wrong_zone_stops_the_start_with_its_name() -> None:
+    message = refusal_of(OUTGOING_ZONES="gpu=10.1.0.5/16")
+
+    assert "ImproperlyConfigured: OUTGOING_ZONES: '10.1.0.5/16' is no network" in message
+
+
+@pytest.mark.parametrize(
+    ("variables", "ports"),
+    [
+        ({"DATABASE_URL": "sqlite:////tmp/x.sqlite3"}, set()),
+        ({"DATABASE_URL": "postgresql://me@db/x"}, {5432}),
+        ({"DATABASE_URL": "postgresql://me@db:6543/x", "REDIS_URL": "redis://r/0"}, {6543, 6379}),
+        (
+            {"DATABASE_URL": "postgresql://me@%2Frun%2Fpg:5433/x", "REDIS_URL": "rediss://r:7000"},
+            {5433, 7000},
+        ),
+        ({"DATABASE_URL": "sqlite:////tmp/x.sqlite3", "REDIS_URL": "unix:///run/redis.sock"}, set()),
+    ],
+)
+def test_own_ports_are_those_of_database_and_redis(variables: dict[str, str], ports: set[int]) -> None:
+    assert settings_with(**variables)["OWN_PORTS"] == repr(frozenset(ports))
+
+
+def test_redis_url_with_a_wrong_port_is_named() -> None:
+    assert "REDIS_URL" in refusal_of(REDIS_URL="redis://r:port")

@@ -29,6 +29,7 @@ from llmbackends.errors import (
     ConnectionLost,
 )
 from llmbackends.http import HTTPCall, HTTPClient
+from llmbackends.zones import LOOPBACK_ONLY
 from tests.asyncio_support import run_async
 
 from . import faults
@@ -49,7 +50,10 @@ async def http_client(
     *, connect_timeout_s: float = 5.0, idle_timeout_s: float = 5.0, max_connections: int = 8
 ) -> AsyncIterator[HTTPClient]:
     client = HTTPClient(
-        connect_timeout_s=connect_timeout_s, idle_timeout_s=idle_timeout_s, max_connections=max_connections
+        connect_timeout_s=connect_timeout_s,
+        idle_timeout_s=idle_timeout_s,
+        max_connections=max_connections,
+        addresses=LOOPBACK_ONLY,
     )
     try:
         yield client

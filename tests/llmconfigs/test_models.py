@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
-from llmbackends.errors import RemoteNotAllowed
+from llmbackends.errors import AddressNotAllowed, RemoteNotAllowed
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 
@@ -87,19 +87,23 @@ def test_copy_of_a_row_is_a_new_row(make_config: MakeConfig) -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"provider": "groq"}, {"provider": "http-generic", "endpoint_url": "https://api.example.org"}],
+    [
+        {"provider": "groq"},
+        {"provider": "http-generic", "endpoint_url": "https://8.8.8.8"},
+        {"provider": "vllm", "endpoint_url": "http://169.254.169.254"},
+    ],
 )
-def test_save_refuses_a_remote_provider_where_the_policy_forbids_it(
+def test_save_refuses_what_the_policy_forbids(
     make_config: MakeConfig, settings: Any, values: dict[str, str]
 ) -> None:
     stored = make_config("stored")
     settings.LLM_ALLOW_REMOTE = False
 
-    with pytest.raises(RemoteNotAllowed):
+    with pytest.raises((RemoteNotAllowed, AddressNotAllowed)):
         make_config("new", **values)
     for name, value in values.items():
         setattr(stored, name, value)
-    with pytest.raises(RemoteNotAllowed):
+    with pytest.raises((RemoteNotAllowed, AddressNotAllowed)):
         stored.save(update_fields=list(values))
 
     assert [(config.name, config.provider) for config in LLMConfig.objects.all()] == [("stored", "dummy")]

@@ -117,9 +117,19 @@ def test_remote_provider_is_a_problem_of_the_provider(settings: Any) -> None:
 def test_remote_host_is_a_problem_of_the_endpoint(settings: Any) -> None:
     settings.LLM_ALLOW_REMOTE = False
 
-    found = problems(**GENERIC_ROW, endpoint_url="https://x.example.org", model_name="m")
+    found = problems(**GENERIC_ROW, endpoint_url="https://8.8.8.8", model_name="m")
 
     assert list(found) == ["endpoint_url"]
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254", "http://2130706433", "http://nowhere.invalid:8000"]
+)
+def test_address_that_is_not_allowed_is_a_problem_of_the_endpoint(url: str) -> None:
+    found = problems(provider="vllm", endpoint_url=url)
+
+    assert list(found) == ["endpoint_url"]
+    assert len(found["endpoint_url"]) == 1
 
 
 def test_stored_key_that_cannot_be_decrypted_does_not_hinder_other_edits(settings: Any) -> None:

@@ -15,7 +15,7 @@ from llmbackends.errors import BackendError, ConfigurationError
 from llmbackends.spec import BackendSpec
 from llmconfigs import activation, checking
 from llmconfigs.active import active_spec
-from llmconfigs.building import ensure_buildable
+from llmconfigs.building import ensure_usable
 from llmconfigs.environment import read_environment
 from llmconfigs.errors import ConfigGone
 from llmconfigs.models import LLMConfig
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         for warning in reading.warnings:
             self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
         try:
-            ensure_buildable(reading.spec)
+            ensure_usable(reading.spec)
         except ConfigurationError as error:
             raise CommandError(f"The environment cannot be used as it is. {error}") from error
 

@@ -50,6 +50,12 @@ def test_options_that_cannot_work_are_told(given: dict[str, Any], told: str) -> 
         generic_json.check_options(given)
 
 
+@pytest.mark.parametrize("name", ["Host", "host", " HOST ", "Proxy-Authorization", "Connection", "Upgrade"])
+def test_header_that_says_where_the_call_goes_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="the endpoint decides"):
+        generic_json.check_options(options(headers={"X-Team": "a", name: "elsewhere"}))
+
+
 @pytest.mark.parametrize(
     "name",
     [
