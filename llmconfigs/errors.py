@@ -3,6 +3,7 @@
     LLMConfigsError
     ├── EncryptionKeysMalformed   FIELD_ENCRYPTION_KEYS holds something that is no Fernet key
     ├── SecretUndecryptable       none of the encryption keys opens the stored value
+    ├── SecretBoundElsewhere      the stored value was entered for another address
     └── ConfigGone                the row was deleted in the meantime
 
 What makes a configuration unusable as a backend is llmbackends.errors.ConfigurationError.
@@ -37,6 +38,17 @@ class SecretUndecryptable(LLMConfigsError):
                 gettext_noop(
                     "The stored API key cannot be decrypted with FIELD_ENCRYPTION_KEYS. Add the encryption "
                     "key it was written with to that list, or enter the API key again."
+                )
+            )
+        )
+
+
+class SecretBoundElsewhere(LLMConfigsError):
+    def __init__(self) -> None:
+        super().__init__(
+            Problem(
+                gettext_noop(
+                    "The address has changed: enter the API key again, so that it goes there by intention."
                 )
             )
         )

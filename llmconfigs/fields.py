@@ -41,9 +41,23 @@ class SealedSecretField(_Field):
     Assign a Secret, a SealedSecret or "". Other text is refused with TypeError: nobody could tell a key from
     its ciphertext. `values()` gives SealedSecrets too, and dumpdata writes "": after loaddata the secrets
     have to be entered again. A model form leaves the field out unless it declares one of its own.
+
+    bound_by: the attribute of the row that says where the secret is sent. Saving the row binds a new secret
+    to it. One that comes into the table past `save()`, by QuerySet.update(), is bound to nothing, so it opens
+    for no receiver.
     """
 
     descriptor_class = SealingAttribute
+
+    def __init__(self, *args: Any, bound_by: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.bound_by = bound_by  # no matter of the schema, so deconstruct() does not tell of it
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> SealedSecret:
+        value: SealedSecret = super().pre_save(model_instance, add)
+        receiver = str(getattr(model_instance, self.bound_by)) if self.bound_by else ""
+        value = model_instance.__dict__[self.attname] = value.bound(receiver)
+        return value
 
     def get_internal_type(self) -> str:
         return "TextField"

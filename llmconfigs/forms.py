@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.forms.fields import InvalidJSONInput
@@ -15,11 +14,10 @@ from llmbackends.errors import UnknownProvider
 from llmbackends.registry import get_provider
 from llmbackends.secret import Secret
 
-from . import describing
-from .errors import EncryptionKeysMalformed, LLMConfigsError
+from . import binding, describing
+from .errors import EncryptionKeysMalformed, LLMConfigsError, SecretBoundElsewhere
 from .models import LLMConfig
 from .sealing import SealedSecret
-from .specs import endpoint_of
 from .wording import explain
 
 if TYPE_CHECKING:
@@ -102,14 +100,11 @@ class LLMConfigForm(_ModelForm):
             self.add_error("api_key", explain(error))
 
     def _keep_key(self, cleaned: dict[str, Any]) -> None:
-        """Not for another address: an editor could else have the hidden key sent to a host of their own."""
-        stored = self.instance
-        goes_to = _receiver(cleaned.get("provider", ""), cleaned.get("endpoint_url", ""))
-        if stored.api_key and goes_to != _receiver(stored.provider, stored.endpoint_url):
-            text = _("The address has changed: enter the API key again, so that it goes there by intention.")
-            self.add_error("api_key", text)
-        else:
-            cleaned["api_key"] = stored.api_key
+        provider, endpoint_url = cleaned.get("provider", ""), cleaned.get("endpoint_url", "")
+        try:
+            cleaned["api_key"] = binding.kept_key(self.instance, provider=provider, endpoint_url=endpoint_url)
+        except SecretBoundElsewhere as error:
+            self.add_error("api_key", explain(error))
 
     def _show_stored_provider(self) -> None:
         """An alias as the provider it means; a provider that is gone as what it is."""
@@ -139,15 +134,6 @@ class LLMConfigForm(_ModelForm):
                 lambda provider: provider.options,
             ),
         }
-
-
-def _receiver(provider_name: str, endpoint_url: str) -> tuple[str, str]:
-    """Scheme and host (with the port) that a key of this provider would be sent to; ("", "") if unknown."""
-    try:
-        parts = urlsplit(endpoint_of(get_provider(provider_name), endpoint_url))
-    except (UnknownProvider, ValueError):
-        return "", ""
-    return parts.scheme, parts.netloc.lower()
 
 
 def _key_help(stored: SealedSecret) -> str:

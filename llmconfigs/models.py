@@ -15,6 +15,7 @@ from llmbackends.registry import get_provider
 from llmbackends.spec import BackendSpec
 
 from . import policy
+from .binding import receiver_of
 from .fields import SealedSecretField
 
 
@@ -35,7 +36,7 @@ class LLMConfig(models.Model):
     provider = models.CharField(_("provider"), max_length=50)
     model_name = models.CharField(_("model"), max_length=255, blank=True)
     endpoint_url = models.CharField(_("endpoint URL"), max_length=500, blank=True)
-    api_key = SealedSecretField(_("API key"), blank=True)
+    api_key = SealedSecretField(_("API key"), blank=True, bound_by="key_receiver")
     is_active = models.BooleanField(_("active"), default=False, editable=False)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     client_parameters = models.JSONField(
@@ -104,6 +105,11 @@ class LLMConfig(models.Model):
         except UnknownProvider:  # sends nothing anywhere, and the row can still be renamed
             return
         policy.ensure_allowed(BackendSpec(provider.id, "", endpoint_of(provider, self.endpoint_url)))
+
+    @property
+    def key_receiver(self) -> str:
+        """The address that the API key is sent to, which is what it is bound to."""
+        return receiver_of(self.provider, self.endpoint_url)
 
     def clean(self) -> None:
         from .validation import validate  # which needs the model

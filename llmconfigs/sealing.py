@@ -1,4 +1,8 @@
-"""Secrets at rest: Fernet tokens, written with the first of FIELD_ENCRYPTION_KEYS, readable with any."""
+"""Secrets at rest: Fernet tokens, written with the first of FIELD_ENCRYPTION_KEYS, readable with any.
+
+A secret may be bound to where it is to be sent. That is sealed together with it, so that whoever changes the
+row around a token cannot change it.
+"""
 
 from __future__ import annotations
 
@@ -10,44 +14,78 @@ from django.conf import settings
 
 from llmbackends.secret import MASK, Secret
 
-from .errors import EncryptionKeysMalformed, SecretUndecryptable
+from .errors import EncryptionKeysMalformed, SecretBoundElsewhere, SecretUndecryptable
+
+_BOUND = "\x01"  # then what it is bound to, a line end and the secret
 
 
 class SealedSecret:
     """An encrypted secret, opened only where `reveal()` is called; "" stays "" and needs no key.
 
+    One that was sealed in this process and not stored yet is not bound yet: where it is stored first, there
+    it belongs from then on (`bound()`).
+
     Like Secret it is masked in repr, str and format, and refuses to be pickled. Two are equal if their
     tokens are, so the same secret sealed twice is not.
     """
 
-    __slots__ = ("_token",)
+    __slots__ = ("_is_new", "_token")
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(self, token: str = "", *, is_new: bool = False) -> None:
         self._token = token
+        self._is_new = is_new
 
     @classmethod
     def seal(cls, secret: Secret) -> SealedSecret:
         """Raises EncryptionKeysMalformed."""
-        return cls(cipher().encrypt(secret.reveal().encode()).decode()) if secret else cls()
+        return cls(_sealed(secret.reveal()), is_new=True) if secret else cls()
+
+    def bound(self, receiver: str) -> SealedSecret:
+        """As it is stored with a row whose secret goes to `receiver` ("": to nothing in particular).
+
+        Only a new one is bound; a stored one stays what it is. Raises what `reveal()` raises.
+        """
+        if not self._is_new:
+            return self
+        return self.bound_anew(receiver) if receiver else SealedSecret(self._token)
+
+    def bound_anew(self, receiver: str) -> SealedSecret:
+        """To `receiver`, whatever it was bound to: for those who may decide about that."""
+        secret = self._open()[1].reveal()
+        return SealedSecret(_sealed(f"{_BOUND}{receiver}\n{secret}" if receiver else secret))
 
     @property
     def token(self) -> str:
         """The ciphertext, for the database alone."""
         return self._token
 
-    def reveal(self) -> Secret:
-        """Raises SecretUndecryptable and EncryptionKeysMalformed."""
+    def reveal(self, receiver: str = "") -> Secret:
+        """For sending it to `receiver`.
+
+        Raises SecretBoundElsewhere, SecretUndecryptable and EncryptionKeysMalformed.
+        """
         if not self._token:
             return Secret("")
-        try:
-            return Secret(cipher().decrypt(self._token.encode()).decode())
-        except (InvalidToken, UnicodeError):
-            raise SecretUndecryptable from None
+        bound_to, secret = self._open()
+        if bound_to != receiver and not self._is_new:
+            raise SecretBoundElsewhere
+        return secret
 
     @property
     def hint(self) -> str:
-        """The last characters of a long secret; raises what `reveal()` raises."""
-        return self.reveal().hint
+        """The last characters of a long secret. Raises SecretUndecryptable and EncryptionKeysMalformed."""
+        return self._open()[1].hint if self._token else ""
+
+    def _open(self) -> tuple[str, Secret]:
+        """What it is bound to, and the secret."""
+        try:
+            text = cipher().decrypt(self._token.encode()).decode()
+        except (InvalidToken, UnicodeError):
+            raise SecretUndecryptable from None
+        if not text.startswith(_BOUND):
+            return "", Secret(text)
+        bound_to, _, secret = text.removeprefix(_BOUND).partition("\n")
+        return bound_to, Secret(secret)
 
     def __bool__(self) -> bool:
         return bool(self._token)
@@ -75,6 +113,10 @@ class SealedSecret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A SealedSecret is not pickled: pass the row's id and read it where it is used.")
+
+
+def _sealed(text: str) -> str:
+    return cipher().encrypt(text.encode()).decode()
 
 
 def cipher() -> MultiFernet:

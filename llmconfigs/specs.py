@@ -24,8 +24,9 @@ OBJECT_FIELDS = ("parameters", "client_parameters", "options")
 def spec_from_config(config: LLMConfig) -> BackendSpec:
     """What the row says, with the provider's defaults where it says nothing; the key is decrypted.
 
-    Raises ConfigurationError if the row cannot be read: an unknown provider, a key that cannot be decrypted,
-    JSON that is no object. Whether it fits the provider is asked when it is saved, activated and built.
+    Raises ConfigurationError if the row cannot be read: an unknown provider, a key that cannot be decrypted
+    or was entered for another address, JSON that is no object. Whether it fits the provider is asked when it
+    is saved, activated and built.
     """
     provider = get_provider(config.provider)
     _require_objects(config)
@@ -72,7 +73,7 @@ def sampling_from(parameters: Mapping[str, Any]) -> Sampling:
 
 def _key_of(config: LLMConfig) -> Secret:
     try:
-        return config.api_key.reveal()
+        return config.api_key.reveal(config.key_receiver)
     except LLMConfigsError as error:
         raise _cannot_be_read(config, error.problem) from error
 

@@ -14,10 +14,11 @@ from llmbackends.errors import AddressNotAllowed, RemoteNotAllowed, UnknownProvi
 from llmbackends.registry import get_provider
 from llmbackends.secret import Secret
 from llmbackends.spec import BackendSpec
+from llmbackends.texts import Problem
 from llmbackends.validation import problems_by_field, schema_problems
 
 from . import policy
-from .errors import LLMConfigsError
+from .errors import LLMConfigsError, SecretBoundElsewhere
 from .models import LLMConfig
 from .specs import OBJECT_FIELDS, endpoint_of, model_of
 from .wording import explain, translate
@@ -72,7 +73,7 @@ def _is_storable(value: Any) -> bool:
 
 
 def _problems(config: LLMConfig, provider: Provider) -> dict[str, list[str]]:
-    key = _key_if_readable(config)
+    key, key_problem = _key_of(config)
     spec = BackendSpec(
         provider=provider.id,
         model=model_of(config),
@@ -85,16 +86,19 @@ def _problems(config: LLMConfig, provider: Provider) -> dict[str, list[str]]:
     problems["client_parameters"] = schema_problems(config.client_parameters, client_bounds.SCHEMA)
     problems["parameters"] = schema_problems(config.parameters, provider.parameters)
     if key is None:
-        problems["api_key"] = []
+        problems["api_key"] = [key_problem] if key_problem else []
     texts = {field: [translate(each) for each in each_of] for field, each_of in problems.items() if each_of}
     return _policy_problems(spec) | texts
 
 
-def _key_if_readable(config: LLMConfig) -> Secret | None:
+def _key_of(config: LLMConfig) -> tuple[Secret | None, Problem | None]:
+    """The key or, if it cannot be read, None and what is to be said about it."""
     try:
-        return config.api_key.reveal()
+        return config.api_key.reveal(config.key_receiver), None
+    except SecretBoundElsewhere as error:
+        return None, error.problem
     except LLMConfigsError:
-        return None
+        return None, None
 
 
 def _policy_problems(spec: BackendSpec) -> dict[str, list[str]]:

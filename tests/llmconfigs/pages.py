@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
+
+from llmbackends.secret import Secret
+
+if TYPE_CHECKING:
+    from llmconfigs.models import LLMConfig
 
 CHANGELIST = "admin:llmconfigs_llmconfig_changelist"
 ADD = "admin:llmconfigs_llmconfig_add"
@@ -34,6 +39,10 @@ def form_data(**values: Any) -> dict[str, Any]:
         "max_retries": 2,
     } | values
     return {name: json.dumps(value) if isinstance(value, dict) else value for name, value in data.items()}
+
+
+def key_of(config: LLMConfig) -> Secret:
+    return config.api_key.reveal(config.key_receiver)
 
 
 def run_action(

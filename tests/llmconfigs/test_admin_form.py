@@ -11,7 +11,7 @@ from llmbackends.secret import Secret
 from llmconfigs.models import LLMConfig
 
 from .conftest import MakeConfig
-from .pages import ADD, CHANGE, errors, form_data, messages, url
+from .pages import ADD, CHANGE, errors, form_data, key_of, messages, url
 
 KEY = "sk-marker-0123456789wxyz"
 
@@ -32,7 +32,7 @@ def test_add_stores_the_configuration(admin_client: Client) -> None:
     assert response.status_code == 302
     config = LLMConfig.objects.get()
     assert (config.name, config.provider, config.model_name) == ("new", "vllm", "m")
-    assert config.api_key.reveal() == Secret(KEY)
+    assert key_of(config) == Secret(KEY)
     assert (config.parameters, config.timeout_seconds) == ({"temperature": 0.5}, 60)
     assert (config.is_active, config.version) == (False, 1)
 
@@ -116,7 +116,7 @@ def test_new_key_replaces_the_stored_one(admin_client: Client, make_config: Make
 
     admin_client.post(url(CHANGE, config.pk), form_data(provider="vllm", api_key=f"  {KEY} "))
 
-    assert LLMConfig.objects.get().api_key.reveal() == Secret(KEY)
+    assert key_of(LLMConfig.objects.get()) == Secret(KEY)
 
 
 def test_box_clears_the_stored_key(admin_client: Client, make_config: MakeConfig) -> None:
@@ -168,7 +168,7 @@ def test_stored_key_does_not_go_to_another_address(
 
     assert list(errors(refused)) == ["api_key"]
     assert accepted.status_code == 302
-    assert LLMConfig.objects.get().api_key.reveal() == Secret("sk-new")
+    assert key_of(LLMConfig.objects.get()) == Secret("sk-new")
 
 
 def test_stored_key_stays_where_only_the_path_changes(admin_client: Client, make_config: MakeConfig) -> None:
@@ -178,7 +178,7 @@ def test_stored_key_stays_where_only_the_path_changes(admin_client: Client, make
     response = admin_client.post(url(CHANGE, config.pk), data)
 
     assert response.status_code == 302
-    assert LLMConfig.objects.get().api_key.reveal() == Secret(KEY)
+    assert key_of(LLMConfig.objects.get()) == Secret(KEY)
 
 
 def test_address_may_change_without_a_stored_key(admin_client: Client, make_config: MakeConfig) -> None:
@@ -219,7 +219,7 @@ def test_page_works_with_a_key_that_cannot_be_decrypted(
     assert "Set, but it cannot be decrypted" in html
     assert (kept.status_code, entered.status_code) == (302, 302)
     stored = LLMConfig.objects.get()
-    assert (stored.version, stored.api_key.reveal()) == (3, Secret("sk-new"))
+    assert (stored.version, key_of(stored)) == (3, Secret("sk-new"))
 
 
 def test_key_that_cannot_be_encrypted_is_an_error_of_the_key(

@@ -14,6 +14,7 @@ from llmconfigs.models import LLMConfig
 from llmconfigs.sealing import SealedSecret
 
 from .conftest import MakeConfig
+from .pages import key_of
 
 KEY = "sk-marker-0123456789"
 
@@ -21,7 +22,7 @@ KEY = "sk-marker-0123456789"
 def test_secret_is_read_back_from_the_database(make_config: MakeConfig) -> None:
     make_config(api_key=Secret(KEY))
 
-    assert LLMConfig.objects.get().api_key.reveal() == Secret(KEY)
+    assert key_of(LLMConfig.objects.get()) == Secret(KEY)
 
 
 def test_column_holds_ciphertext(make_config: MakeConfig) -> None:
@@ -82,7 +83,7 @@ def test_saving_a_row_keeps_a_secret_that_cannot_be_decrypted(make_config: MakeC
     settings.FIELD_ENCRYPTION_KEYS = written
 
     config.refresh_from_db()
-    assert config.api_key.reveal() == Secret(KEY)
+    assert key_of(config) == Secret(KEY)
 
 
 def test_deferred_secret_is_read_on_first_use(make_config: MakeConfig) -> None:
@@ -90,7 +91,7 @@ def test_deferred_secret_is_read_on_first_use(make_config: MakeConfig) -> None:
 
     config = LLMConfig.objects.defer("api_key").get()
 
-    assert config.api_key.reveal() == Secret(KEY)
+    assert key_of(config) == Secret(KEY)
 
 
 def test_values_are_masked_and_no_json(make_config: MakeConfig) -> None:

@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from llmbackends.secret import Secret
-from llmconfigs.errors import EncryptionKeysMalformed, SecretUndecryptable
+from llmconfigs.errors import EncryptionKeysMalformed, SecretBoundElsewhere, SecretUndecryptable
 from llmconfigs.sealing import SealedSecret
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -112,3 +112,31 @@ def test_sealed_secrets_are_equal_by_token() -> None:
     assert SealedSecret("token") != SealedSecret("other")
     assert SealedSecret("token") != "token"
     assert len({SealedSecret("token"), SealedSecret("token")}) == 1
+
+
+def test_bound_secret_is_revealed_for_its_receiver_alone() -> None:
+    stored = SealedSecret(SealedSecret.seal(Secret("sk-12345")).bound("https://h:443").token)
+
+    assert stored.reveal("https://h:443") == Secret("sk-12345")
+    for other in ("", "https://h:444", "https://h:443\n", "http://h:443"):
+        with pytest.raises(SecretBoundElsewhere):
+            stored.reveal(other)
+
+
+def test_secret_is_bound_once() -> None:
+    bound = SealedSecret.seal(Secret("sk-12345")).bound("https://h:443")
+
+    assert bound.bound("https://evil:443") is bound
+
+
+def test_unbound_secret_is_revealed_for_no_receiver() -> None:
+    stored = SealedSecret(SealedSecret.seal(Secret("sk-12345")).bound("").token)
+
+    assert stored.reveal() == Secret("sk-12345")
+    with pytest.raises(SecretBoundElsewhere):
+        stored.reveal("https://h:443")
+
+
+def test_hint_shows_no_receiver() -> None:
+    assert SealedSecret.seal(Secret("sk-0123456789abcd")).bound("https://h:443").hint == "abcd"
+    assert SealedSecret.seal(Secret("short")).bound("https://a-long-host-name:443").hint == ""
