@@ -6,6 +6,7 @@ row around a token cannot change it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import NoReturn
 
@@ -87,6 +88,25 @@ class SealedSecret:
         bound_to, _, secret = text.removeprefix(_BOUND).partition("\n")
         return bound_to, Secret(secret)
 
+    @property
+    def key_position(self) -> int | None:
+        """Of the encryption key that it was written with, from 1; None if that is not among them.
+
+        Raises EncryptionKeysMalformed.
+        """
+        for position, fernet in enumerate(_fernets(tuple(settings.FIELD_ENCRYPTION_KEYS)), start=1):
+            with suppress(InvalidToken, UnicodeError):
+                fernet.decrypt(self._token.encode())
+                return position
+        return None
+
+    def rotated(self) -> SealedSecret:
+        """The same, written with the first key. Raises SecretUndecryptable and EncryptionKeysMalformed."""
+        try:
+            return SealedSecret(cipher().rotate(self._token.encode()).decode())
+        except (InvalidToken, UnicodeError):
+            raise SecretUndecryptable from None
+
     def __bool__(self) -> bool:
         return bool(self._token)
 
@@ -121,14 +141,14 @@ def _sealed(text: str) -> str:
 
 def cipher() -> MultiFernet:
     """Raises EncryptionKeysMalformed."""
-    return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS))
+    return MultiFernet(_fernets(tuple(settings.FIELD_ENCRYPTION_KEYS)))
 
 
 @lru_cache(maxsize=4)
-def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+def _fernets(keys: tuple[str, ...]) -> tuple[Fernet, ...]:
     if not keys:
         raise EncryptionKeysMalformed
-    return MultiFernet([_fernet(position, key) for position, key in enumerate(keys, start=1)])
+    return tuple(_fernet(position, key) for position, key in enumerate(keys, start=1))
 
 
 def _fernet(position: int, key: str) -> Fernet:
