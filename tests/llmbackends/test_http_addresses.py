@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
+import uvloop
 
 from llmbackends.errors import AddressNotAllowed, BackendError, BackendUnavailable, ConfigurationError
 from llmbackends.http import HTTPCall, HTTPClient
@@ -293,3 +294,23 @@ def test_public_address_is_called_in_the_zone_of_the_internet_alone(monkeypatch:
 
     assert type(error) is AddressNotAllowed
     assert "(internet)" in error.message
+
+
+@pytest.mark.parametrize("new_event_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::ffff:127.0.0.1]"])
+def test_check_is_the_same_on_every_event_loop(
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop], host: str
+) -> None:
+    """uvloop, which the server runs on, resolves names by itself."""
+
+    async def scenario() -> tuple[int, BackendError]:
+        async with FaultServer(OK) as server, client_with(LOOPBACK_ONLY) as client:
+            url = f"http://{host}:{port_of(server)}/"
+            elsewhere = AddressPolicy(parse_zones("gpu=10.1.0.0/16"))
+            return await status_of(client, url), await error_of(url, elsewhere)
+
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        status, error = runner.run(scenario())
+
+    assert status == 200
+    assert type(error) is AddressNotAllowed

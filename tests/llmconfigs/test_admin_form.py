@@ -171,14 +171,63 @@ def test_stored_key_does_not_go_to_another_address(
     assert key_of(LLMConfig.objects.get()) == Secret("sk-new")
 
 
-def test_stored_key_stays_where_only_the_path_changes(admin_client: Client, make_config: MakeConfig) -> None:
-    config = make_config(provider="vllm", endpoint_url="http://gpu:8000/", api_key=Secret(KEY))
-    data = form_data(provider="vllm", endpoint_url="http://GPU:8000/v1")
+@pytest.mark.parametrize(
+    ("stored", "edited"),
+    [
+        ("http://gpu:8000/", "http://GPU:8000/v1"),
+        ("http://gpu", "http://gpu:80/v1"),
+        ("https://gpu:443", "https://gpu"),
+        ("", "http://localhost:8000"),
+    ],
+)
+def test_stored_key_stays_where_the_address_is_the_same(
+    admin_client: Client, make_config: MakeConfig, stored: str, edited: str
+) -> None:
+    config = make_config(provider="vllm", endpoint_url=stored, api_key=Secret(KEY))
+    data = form_data(provider="vllm", endpoint_url=edited)
 
     response = admin_client.post(url(CHANGE, config.pk), data)
 
     assert response.status_code == 302
     assert key_of(LLMConfig.objects.get()) == Secret(KEY)
+
+
+def test_stored_key_that_belongs_elsewhere_has_to_be_entered_again(
+    admin_client: Client, make_config: MakeConfig
+) -> None:
+    config = make_config(provider="vllm", endpoint_url="http://gpu:8000", api_key=Secret(KEY))
+    LLMConfig.objects.update(endpoint_url="http://elsewhere:8000")
+    data = form_data(provider="vllm", endpoint_url="http://elsewhere:8000")
+
+    refused = admin_client.post(url(CHANGE, config.pk), data)
+    back = admin_client.post(url(CHANGE, config.pk), data | {"endpoint_url": "http://gpu:8000"})
+
+    assert list(errors(refused)) == list(errors(back)) == ["api_key"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://169.254.169.254", "http://10.0.0.1:8000", "http://2130706433", "http://nowhere.invalid"],
+)
+def test_address_outside_the_zones_is_an_error_that_says_what_to_do(
+    admin_client: Client, settings: Any, address: str
+) -> None:
+    settings.LLM_ALLOW_REMOTE = False
+
+    found = errors(admin_client.post(url(ADD), form_data(provider="vllm", endpoint_url=address)))
+
+    assert list(found) == ["endpoint_url"]
+
+
+def test_error_of_an_address_names_the_zones(admin_client: Client, settings: Any) -> None:
+    settings.LLM_ALLOW_REMOTE = False
+    data = form_data(provider="vllm", endpoint_url="http://10.0.0.1:8000")
+
+    [text] = errors(admin_client.post(url(ADD), data))["endpoint_url"]
+
+    assert "10.0.0.1, port 8000, is in none of the zones" in text
+    assert "(loopback, gpu)" in text
+    assert "added to OUTGOING_ZONES" in text
 
 
 def test_address_may_change_without_a_stored_key(admin_client: Client, make_config: MakeConfig) -> None:
