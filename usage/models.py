@@ -16,8 +16,9 @@ UNUSUAL = (Outcome.FAILED, Outcome.CANCELLED, Outcome.REFUSED)
 class UsageRecord(models.Model):
     """As UsageEntry. What answered is kept as it was named then, so a deleted configuration changes nothing.
 
-    Each index costs every request, so there are four: a key's days (`selectors.daily_sums`), the latest and
-    any day of all (the admin's list), one request by its id, and the few that did not complete.
+    Each index costs every request, so there are five: a key's days (`selectors.daily_sums`), the latest of a
+    configuration and its day (`selectors.uses_of_configs`), the latest and any day of all (the admin's list),
+    one request by its id, and the few that did not complete.
     """
 
     at = models.DateTimeField(_("began"))
@@ -50,6 +51,7 @@ class UsageRecord(models.Model):
         ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["api_key", "at"], name="usage_by_key"),
+            models.Index(fields=["config_id", "at"], name="usage_by_config"),
             models.Index(fields=["at", "id"], name="usage_by_time"),
             models.Index(fields=["request_id"], name="usage_by_request"),
             models.Index(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Count, Sum
+from django.db.models import Count, IntegerField, OuterRef, Subquery, Sum
 from django.db.models.functions import TruncDate
+
+from llmconfigs.models import LLMConfig
 
 from .entries import Outcome, UsageEntry
 from .models import UsageRecord
+
+MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,44 @@ def daily_sums(key_id: int, first: date, last: date) -> list[DaySums]:
         .values_list("day", "requests", "sum_of_prompt_tokens", "sum_of_completion_tokens")
     )
     return [DaySums(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigUse:
+    """requests: counted up to MOST_COUNTED; has_more: there are more than that."""
+
+    last_used_at: datetime | None = None
+    requests: int = 0
+    has_more: bool = False
+
+
+def uses_of_configs(config_ids: Collection[int], *, since: datetime) -> dict[int, ConfigUse]:
+    """When each configuration was last used, and for how many requests since then, in one query.
+
+    It takes milliseconds for each, however many records there are: both are read from the end of an index,
+    and nothing counts further than anybody reads.
+    """
+    records = UsageRecord.objects.filter(config_id=OuterRef("pk")).order_by()
+    counted = records.filter(at__gte=since).values("pk")[: MOST_COUNTED + 1]
+    rows = (
+        LLMConfig.objects.filter(pk__in=config_ids)
+        .order_by()
+        .annotate(
+            last_used_at=Subquery(records.order_by("-at").values("at")[:1]),
+            counted=_CountOf(counted, output_field=IntegerField()),
+        )
+        .values_list("pk", "last_used_at", "counted")
+    )
+    return {
+        pk: ConfigUse(last_used_at, min(counted, MOST_COUNTED), counted > MOST_COUNTED)
+        for pk, last_used_at, counted in rows
+    }
+
+
+class _CountOf(Subquery):
+    """The number of a subquery's rows, of one with a limit too."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
 
 
 def is_recorded(entry: UsageEntry) -> bool:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from apikeys import issuing
 from apikeys.models import ApiKey
+from llmconfigs.models import LLMConfig
 from tests.usage.entries import entry
-from usage import records
+from usage import records, selectors
 from usage.entries import Outcome
-from usage.selectors import DaySums, daily_sums
+from usage.selectors import ConfigUse, DaySums, daily_sums, uses_of_configs
 
 FIRST, LAST = date(2026, 2, 27), date(2026, 3, 2)
 
@@ -76,3 +78,40 @@ def test_sums_take_one_query(key: ApiKey, django_assert_num_queries) -> None:
 
     with django_assert_num_queries(1):
         daily_sums(key.pk, FIRST, LAST)
+
+
+def configs(*names: str) -> list[LLMConfig]:
+    return [LLMConfig.objects.create(name=name, provider="dummy") for name in names]
+
+
+def test_use_of_each_configuration_is_its_last_and_how_often_since(key: ApiKey) -> None:
+    used, used_before, unused = configs("a", "b", "c")
+    moments = [at(1), at(2, 8), at(2, 9), at(2, 8, 30)]
+    records.store([entry(key, config_id=used.pk, at=moment) for moment in moments])
+    records.store([entry(key, config_id=used_before.pk, at=at(1)), entry(key, config_id=None, at=at(2))])
+
+    uses = uses_of_configs([used.pk, used_before.pk, unused.pk, 999], since=at(2, 0))
+
+    assert uses == {
+        used.pk: ConfigUse(at(2, 9), requests=3),
+        used_before.pk: ConfigUse(at(1), requests=0),
+        unused.pk: ConfigUse(None, requests=0),
+    }
+
+
+def test_use_is_counted_up_to_a_bound(key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "MOST_COUNTED", 3)
+    exact, more = configs("a", "b")
+    records.store([entry(key, config_id=exact.pk)] * 3 + [entry(key, config_id=more.pk)] * 9)
+
+    uses = uses_of_configs([exact.pk, more.pk], since=at(1))
+
+    assert uses[exact.pk] == ConfigUse(entry(key).at, requests=3)
+    assert uses[more.pk] == ConfigUse(entry(key).at, requests=3, has_more=True)
+
+
+def test_uses_are_one_query(key: ApiKey, django_assert_num_queries: Any) -> None:
+    ids = [config.pk for config in configs(*"abcdefgh")]
+
+    with django_assert_num_queries(1):
+        uses_of_configs(ids, since=at(1))
