@@ -118,6 +118,7 @@ def fill() -> Mapping[str, Model]:
     key = issuing.issue(name="수신 업무", scopes=["generate", "read", "manage"]).key
     job = queue_job(key, status=JobStatus.FAILED, config=config, request_digest="e3b0c442")
     user = User.objects.create_user("상담원", is_staff=True)
+    Group.objects.all().delete()  # those of the migration: their names are data, in English
     group = Group.objects.create(name="수신팀")
     for action in Action:
         trail.record_alone(action, trail.Subject("llmconfig", str(config.pk), config.name))

@@ -1,0 +1,83 @@
+"""The groups that a migration makes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+
+pytestmark = pytest.mark.django_db
+migration: Any = import_module("web.migrations.0001_groups")
+EDITOR = SimpleNamespace(connection=connection)
+
+
+@pytest.fixture(autouse=True)
+def only_those_of_the_migration() -> None:
+    """Another test may have emptied the tables that the migration filled."""
+    Group.objects.all().delete()
+    migration.create_groups(apps, EDITOR)
+
+
+def rights_of(name: str) -> set[str]:
+    user = User.objects.create_user(name)
+    user.groups.add(Group.objects.get(name=name))
+    return user.get_all_permissions()
+
+
+def test_viewer_only_sees() -> None:
+    assert rights_of("Viewer") == {
+        "llmconfigs.view_llmconfig",
+        "generation.view_generationjob",
+        "usage.view_usagerecord",
+        "epochs.view_process",
+        "apikeys.view_apikey",
+    }
+
+
+def test_operator_works_but_approves_nothing_and_sees_no_trail() -> None:
+    rights = rights_of("Operator")
+
+    assert rights >= rights_of("Viewer")
+    assert {
+        "llmconfigs.activate_llmconfig",
+        "llmconfigs.change_llmconfig",
+        "generation.use_playground",
+    } <= rights
+    assert not {"llmconfigs.approve_llmconfig", "audit.view_auditevent"} & rights
+
+
+def test_approver_approves_and_changes_nothing() -> None:
+    assert rights_of("Approver") - rights_of("Viewer") == {"llmconfigs.approve_llmconfig"}
+
+
+def test_auditor_sees_and_exports_the_trail() -> None:
+    assert rights_of("Auditor") - rights_of("Viewer") == {"audit.view_auditevent", "audit.export_auditevent"}
+
+
+def test_group_that_exists_is_left_as_it_is() -> None:
+    Group.objects.get(name="Operator").permissions.clear()
+
+    migration.create_groups(apps, EDITOR)
+
+    assert not Group.objects.get(name="Operator").permissions.exists()
+
+
+def test_groups_go_when_the_migration_is_undone_except_those_with_members() -> None:
+    User.objects.create_user("viktor").groups.add(Group.objects.get(name="Viewer"))
+
+    migration.delete_unused_groups(apps, EDITOR)
+
+    assert [group.name for group in Group.objects.all()] == ["Viewer"]
+
+
+def test_permission_rows_are_not_made_twice() -> None:
+    before = Permission.objects.count()
+
+    migration.create_groups(apps, EDITOR)
+
+    assert Permission.objects.count() == before
