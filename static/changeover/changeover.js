@@ -44,6 +44,19 @@
     if (event.detail.successful && isPoll(event)) hide("poll");
   });
 
+  // A hidden page needs no news.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && isPoll(event)) event.preventDefault();
+  });
+  // What was unfolded in a part stays so in the part that replaces it.
+  let unfolded = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    unfolded = [...event.detail.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of unfolded.splice(0)) document.getElementById(id)?.setAttribute("open", "");
+  });
+
   const closeMenus = (except) => {
     document.querySelectorAll("details.menu[open]").forEach((menu) => {
       if (menu !== except) menu.open = false;
