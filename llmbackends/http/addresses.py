@@ -8,6 +8,7 @@ allowed by itself. A kept connection is not looked at again: the policy of a cli
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -55,16 +56,16 @@ class CheckingResolver(AbstractResolver):
 
 
 class CheckingSockets:
-    """Makes aiohttp's sockets."""
+    """Makes aiohttp's sockets. Each stream has one of its own, so what was allowed once is remembered."""
 
     def __init__(self, policy: AddressPolicy) -> None:
-        self._policy = policy
+        self._require_host = lru_cache(maxsize=64)(policy.require_host)
 
     def __call__(self, info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, (host, port, *_) = info
         if not isinstance(host, CheckedAddress):
             try:
-                self._policy.require_host(host, port)
+                self._require_host(host, port)
             except AddressNotAllowed as error:
                 raise AddressRefused(error) from error
         return socket.socket(family, kind, protocol)

@@ -21,6 +21,7 @@ EXPECTED = {
     errors.ConfigurationError: (503, "backend_unavailable"),
     errors.UnknownProvider: (503, "backend_unavailable"),
     errors.RemoteNotAllowed: (503, "backend_unavailable"),
+    errors.AddressNotAllowed: (503, "backend_unavailable"),
     errors.RequestError: (422, "invalid_request"),
     errors.UnsupportedFeature: (422, "invalid_request"),
     errors.ContextLengthExceeded: (400, "context_length_exceeded"),
