@@ -6,13 +6,20 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
 import uvloop
 
+from llmbackends.catalog import VLLM
+from llmbackends.driver import WireBackend
 from llmbackends.errors import AddressNotAllowed, BackendError, BackendUnavailable, ConfigurationError
 from llmbackends.http import HTTPCall, HTTPClient
+from llmbackends.http.addresses import AddressRefused, CheckingSockets
+from llmbackends.registry import Registry
+from llmbackends.spec import BackendSpec
+from llmbackends.wire import openai_chat
 from llmbackends.zones import INTERNET, LOOPBACK, LOOPBACK_ONLY, AddressPolicy, parse_zones
 from tests import names
 from tests.asyncio_support import run_async
@@ -242,8 +249,6 @@ def test_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch, n
 
 def test_socket_is_refused_to_an_address_that_the_resolver_did_not_check() -> None:
     """The second net: whatever aiohttp comes to connect to."""
-    from llmbackends.http.addresses import AddressRefused, CheckingSockets
-
     with pytest.raises(AddressRefused):
         CheckingSockets(LOOPBACK_ONLY)(
             (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("10.0.0.1", 80))
@@ -314,3 +319,23 @@ def test_check_is_the_same_on_every_event_loop(
 
     assert status == 200
     assert type(error) is AddressNotAllowed
+
+
+def test_plugin_gets_the_check_without_doing_anything() -> None:
+    """As docs/writing-a-provider.md has it: a row alone, or the driver with a language of its own."""
+    registry = Registry()
+    registry.register_backend(replace(VLLM, id="row", aliases=()))
+    registry.register_backend(
+        replace(VLLM, id="language", aliases=()),
+        lambda spec, provider: WireBackend(spec, provider, wire=openai_chat),
+    )
+
+    async def scenario(provider_id: str) -> BackendError:
+        backend = registry.build(BackendSpec(provider_id, "m", "http://10.0.0.1:8000"))
+        with pytest.raises(BackendError) as caught:
+            await backend.complete(HELLO)
+        await backend.aclose()
+        return caught.value
+
+    assert type(run_async(scenario("row"))) is AddressNotAllowed
+    assert type(run_async(scenario("language"))) is AddressNotAllowed
