@@ -8,8 +8,11 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from audit.context import acting, command_origin
+
     try:
-        execute_from_command_line(sys.argv)
+        with acting(command_origin(" ".join(sys.argv[1:2]))):
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"This installation is not configured right: {error}")
 

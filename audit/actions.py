@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Action(TextChoices):
-    """The values are for ever: they stand in the trail and in exports."""
+    """The values are for ever: they stand in the trail and in exports. (No choices of a field, so that a new
+    one needs no migration.)"""
 
     CONFIG_CREATED = "config.created", _("Configuration created")
     CONFIG_CHANGED = "config.changed", _("Configuration changed")
@@ -22,6 +23,7 @@ class Action(TextChoices):
     ACTIVATION_REJECTED = "activation.rejected", _("Activation rejected")
     ACTIVATION_WITHDRAWN = "activation.withdrawn", _("Activation request withdrawn")
     KEY_ISSUED = "key.issued", _("API key issued")
+    KEY_REISSUED = "key.reissued", _("API key given a new secret")
     KEY_CHANGED = "key.changed", _("API key changed")
     KEY_REVOKED = "key.revoked", _("API key revoked")
     KEY_DELETED = "key.deleted", _("API key deleted")
@@ -36,5 +38,12 @@ class Action(TextChoices):
     USER_CHANGED = "user.changed", _("User changed")
     USER_DELETED = "user.deleted", _("User deleted")
     PERMISSIONS_CHANGED = "permissions.changed", _("Permissions changed")
+    GROUP_CREATED = "group.created", _("Group created")
     GROUP_CHANGED = "group.changed", _("Group changed")
+    GROUP_DELETED = "group.deleted", _("Group deleted")
     EXPORTED = "exported", _("Audit trail exported")
+
+
+def label_of(action: str) -> str:
+    """In the reader's language; the value itself of an action that this version does not know."""
+    return str(Action(action).label) if action in Action.values else action

@@ -1,10 +1,10 @@
-"""How one event is tied to the one before it."""
+"""How one event is tied to the one before it. Without Django, for who checks an export elsewhere."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,4 +32,10 @@ def digest_of(event: Mapping[str, Any]) -> str:
 
 def chained_values(event: Any) -> dict[str, Any]:
     """The fields of an AuditEvent as they are hashed and exported."""
-    return {name: getattr(event, name) for name in CHAINED} | {"at": canonical_time(event.at)}
+    return values_of(event, CHAINED)
+
+
+def values_of(row: Any, names: Iterable[str]) -> dict[str, Any]:
+    """The fields of a row as they are hashed, signed and exported."""
+    values = {name: getattr(row, name) for name in names}
+    return values | {"at": canonical_time(row.at)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,17 +28,18 @@ class Origin:
 
 
 SYSTEM = Origin(Actor(None, "system"))
-_origin: ContextVar[Origin] = ContextVar("audit_origin", default=SYSTEM)
+_origin: ContextVar[Callable[[], Origin]] = ContextVar("audit_origin", default=lambda: SYSTEM)
 
 
 def current_origin() -> Origin:
-    return _origin.get()
+    return _origin.get()()
 
 
 @contextmanager
-def acting(origin: Origin) -> Iterator[None]:
-    """All events of the block come from here."""
-    token = _origin.set(origin)
+def acting(origin: Origin | Callable[[], Origin]) -> Iterator[None]:
+    """All events of the block come from here. A function is asked at each event: who acts may be known only
+    then, or change, as at a login."""
+    token = _origin.set(origin if callable(origin) else lambda: origin)
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .actions import Action
+from .actions import label_of
 
 
 class AuditEvent(models.Model):
@@ -20,7 +20,7 @@ class AuditEvent(models.Model):
 
     number = models.BigIntegerField(_("number"), primary_key=True)
     at = models.DateTimeField(_("time"))
-    action = models.CharField(_("action"), max_length=40, choices=Action)
+    action = models.CharField(_("action"), max_length=40)
     actor_id = models.BigIntegerField(_("user id"), null=True)
     actor_name = models.CharField(_("actor"), max_length=200)
     address = models.CharField(_("address"), max_length=64, blank=True)
@@ -43,12 +43,45 @@ class AuditEvent(models.Model):
             models.Index(fields=["subject_kind", "subject_id", "number"], name="audit_by_subject"),
             models.Index(fields=["actor_name", "number"], name="audit_by_actor"),
             models.Index(fields=["action", "number"], name="audit_by_action"),
+            # For the search, each with the order of the list.
+            models.Index(fields=["request_id", "number"], name="audit_by_request"),
+            models.Index(fields=["address", "number"], name="audit_by_address"),
+            models.Index(fields=["subject_name", "number"], name="audit_by_subject_name"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.number} {self.action}"
+        return f"{self.number} {self.action_label}"
 
     @property
     def details(self) -> dict[str, Any]:
         details: dict[str, Any] = json.loads(self.details_json)
         return details
+
+    @property
+    def action_label(self) -> str:
+        return label_of(self.action)
+
+
+class Checkpoint(models.Model):
+    """A signature over the digest of an event, and so over all events up to it.
+
+    `every`: the next checkpoint comes after so many events at the latest. `previous_number` is the event of
+    the checkpoint before, 0 of the first. Both are signed: so one that is missing is missed.
+    """
+
+    number = models.BigIntegerField(_("number"), primary_key=True)
+    digest = models.CharField(_("digest"), max_length=64)
+    at = models.DateTimeField(_("time"))
+    previous_number = models.BigIntegerField(_("event of the checkpoint before"))
+    every = models.PositiveIntegerField(_("events until the next"))
+    key_id = models.CharField(_("key id"), max_length=16)
+    signature = models.CharField(_("signature"), max_length=88)
+
+    class Meta:
+        verbose_name = _("checkpoint")
+        verbose_name_plural = _("checkpoints")
+        ordering = ["-number"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.number} signed by {self.key_id}"

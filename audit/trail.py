@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from . import checkpoints
 from .actions import Action
 from .chaining import canonical_json, chained_values, digest_of
 from .context import current_origin
@@ -63,6 +64,7 @@ def record(
     )
     event.digest = digest_of(chained_values(event))
     event.save(force_insert=True)
+    checkpoints.seal_if_due(event)
     return event
 
 

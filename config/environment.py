@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from audit.signing import decoded_key
+
 T = TypeVar("T")
 
 _TRUE = ("true", "on", "yes", "y", "1")
@@ -102,6 +104,15 @@ class Environment:
         """Secrets separated by commas."""
         return [secret.strip() for secret in self.secret(name).split(",") if secret.strip()]
 
+    def key(self, name: str) -> bytes | None:
+        """A secret key of 32 bytes from its base64; None if it is not set."""
+        text = self.secret(name, default="")
+        return _decoded_key(name, text) if text else None
+
+    def public_keys(self, name: str) -> list[bytes]:
+        """Keys of 32 bytes from their base64, separated by commas."""
+        return [_decoded_key(name, text) for text in self.words(name, default=[])]
+
     def database(self, name: str, *, default: str) -> dict[str, Any]:
         """Django's settings for a postgresql:// or sqlite:/// URL."""
         url = self.secret(name, default=default)
@@ -129,6 +140,13 @@ def own_ports(database: Mapping[str, Any], redis_url: str) -> frozenset[int]:
     except ValueError:
         raise ImproperlyConfigured("REDIS_URL must be like redis://:password@host:6379/0.") from None
     return frozenset(ports)
+
+
+def _decoded_key(name: str, text: str) -> bytes:
+    try:
+        return decoded_key(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
 
 
 _DATABASES: dict[str, dict[str, Any]] = {

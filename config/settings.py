@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "audit.middleware.OriginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "web.htmx.LoginRedirectMiddleware",
@@ -120,6 +121,9 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = LOGOUT_REDIRECT_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:start"
 CSRF_FAILURE_VIEW = "web.errors.csrf_failure"
+
+# How many proxies of one's own append to X-Forwarded-For; 0: the header is not believed.
+TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXY_COUNT", default=0)
 
 # --- Language and time
 
@@ -200,6 +204,12 @@ OWN_PORTS = own_ports(DATABASES["default"], REDIS_URL)
 EPOCH_GRACE_S = env.number("EPOCH_GRACE_S", default=60, least=0)
 # A process counts as gone after a minute without a report.
 PROCESS_REPORT_INTERVAL_S = env.number("PROCESS_REPORT_INTERVAL_S", default=5, least=0, most=20)
+
+# --- The audit trail
+
+AUDIT_SIGNING_KEY = env.key("AUDIT_SIGNING_KEY")
+AUDIT_TRUSTED_KEYS = env.public_keys("AUDIT_TRUSTED_KEYS")
+AUDIT_CHECKPOINT_EVERY = env.whole_number("AUDIT_CHECKPOINT_EVERY", default=100, least=1)
 
 # --- The fallback when no configuration is active
 

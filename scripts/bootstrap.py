@@ -42,6 +42,7 @@ CHANGEOVER_ENV=development
 SECRET_KEY={secret_key}
 FIELD_ENCRYPTION_KEYS={encryption_key}
 API_KEY_PEPPER={pepper}
+AUDIT_SIGNING_KEY={signing_key}
 
 # What answers while no configuration is active in the admin: the toy model, in process.
 LLM_PROVIDER=local-llm
@@ -190,6 +191,7 @@ def write_dotenv(path: Path) -> None:
         secret_key=secrets.token_urlsafe(50),
         encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         pepper=secrets.token_urlsafe(32),
+        signing_key=base64.b64encode(secrets.token_bytes(32)).decode(),
     )
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
