@@ -82,7 +82,7 @@ class ApiKeyAdmin(_ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: ApiKey, form: _ModelForm, change: bool) -> None:
         if change:
-            obj.save(update_fields=ApiKeyForm.Meta.fields)
+            issuing.change(obj, ApiKeyForm.Meta.fields)
         else:
             request.issued_key = issuing.reissue(obj)  # type: ignore[attr-defined]
 
@@ -106,6 +106,12 @@ class ApiKeyAdmin(_ModelAdmin):
         if protected := [str(key) for key in objs if key.is_protected()]:
             return [], {}, set(), protected
         return super().get_deleted_objects(objs, request)  # type: ignore[arg-type]
+
+    def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
+        issuing.delete([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        issuing.delete(queryset)
 
     @admin.action(description=_("Revoke selected API keys"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

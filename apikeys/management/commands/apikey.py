@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apikeys import issuing
 from apikeys.models import ApiKey, Scope, client_scopes
+from audit.context import acting, command_origin
 
 _LIMIT_HELP = "0: no limit (default: as the settings say)"
 
@@ -37,7 +38,8 @@ class Command(BaseCommand):
         revoke.add_argument("prefix", help="the start of the key, as `list` shows it")
 
     def handle(self, *, action: str, **options: Any) -> None:
-        {"create": self._create, "list": self._list, "revoke": self._revoke}[action](options)
+        with acting(command_origin(f"apikey {action}")):
+            {"create": self._create, "list": self._list, "revoke": self._revoke}[action](options)
 
     def _create(self, options: dict[str, Any]) -> None:
         try:
