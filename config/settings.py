@@ -7,6 +7,7 @@ defaults with a warning, so they are taken as text here and read in llmconfigs/e
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -49,12 +50,14 @@ INSTALLED_APPS = [
     "config",
     "epochs",
     "audit",
+    "accounts",
     "apikeys",
     "llmconfigs",
     "usage",
     "generation",
     "api",
     "web",
+    "axes",
     "ninja",
     "django_htmx",
     "csp",
@@ -74,6 +77,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.RequestIdMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.sessions.SessionExpiryMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -83,6 +87,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "web.htmx.LoginRedirectMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last: it replaces the answer to a login that is locked
 ]
 
 # The API's paths are served without the browser's middleware, see config/asgi.py.
@@ -118,12 +123,40 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+# --- Logins and sessions
+
 LOGIN_URL = LOGOUT_REDIRECT_URL = "web:login"
 LOGIN_REDIRECT_URL = "web:start"
 CSRF_FAILURE_VIEW = "web.errors.csrf_failure"
-
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+LOGIN_ATTEMPTS = env.whole_number("LOGIN_ATTEMPTS", default=5, least=1)
+LOGIN_COOL_OFF_S = env.number("LOGIN_COOL_OFF_S", default=900, least=1)
 # How many proxies of one's own append to X-Forwarded-For; 0: the header is not believed.
 TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXY_COUNT", default=0)
+
+AXES_FAILURE_LIMIT = LOGIN_ATTEMPTS
+AXES_COOLOFF_TIME = timedelta(seconds=LOGIN_COOL_OFF_S)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "accounts.lockout.counted_name"
+AXES_LOCKOUT_CALLABLE = "accounts.lockout.locked_out"
+AXES_CLIENT_IP_CALLABLE = "audit.addresses.client_address"
+AXES_RESET_ON_SUCCESS = True
+# Else who goes on trying would lock the user out for ever, and fill the table.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail has it
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+SESSION_IDLE_S = env.number("SESSION_IDLE_S", default=1800, least=60)
+SESSION_MAX_S = env.whole_number("SESSION_MAX_S", default=12 * 3600, least=60)
+SESSION_COOKIE_AGE = SESSION_MAX_S
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = IS_PRODUCTION
 
 # --- Language and time
 
@@ -132,9 +165,6 @@ LANGUAGES = [("en", _("English")), ("ko", _("Korean"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.text("TIME_ZONE", default="UTC")
 USE_I18N = True
-LANGUAGE_COOKIE_SECURE = IS_PRODUCTION
-LANGUAGE_COOKIE_HTTPONLY = True
-LANGUAGE_COOKIE_SAMESITE = "Lax"
 USE_TZ = True
 
 # --- Static files
@@ -155,7 +185,6 @@ WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not IS_PRODUCTION
 
 # --- Behind HTTPS in production
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=IS_PRODUCTION)
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # asked from inside, where there is no TLS
 SECURE_HSTS_SECONDS = env.whole_number("SECURE_HSTS_SECONDS", default=31_536_000 if IS_PRODUCTION else 0)

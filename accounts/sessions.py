@@ -1,0 +1,75 @@
+"""How long a login lasts: until nobody has used it for a while, and a working day at most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.http import HttpRequest, HttpResponseBase
+
+POLL_HEADER = "X-Changeover-Poll"
+"""A page sends it with what it asks by itself: nobody need be there for that."""
+BEGAN_AT, USED_AT = "login_began_at", "login_used_at"
+
+
+def connect() -> None:
+    user_logged_in.connect(_begin)
+
+
+def _begin(*, request: HttpRequest, **_: Any) -> None:
+    request.session.update(dict.fromkeys((BEGAN_AT, USED_AT), time.time()))
+
+
+class SessionExpiryMiddleware:
+    """Ends the session of a login that is too old. After SessionMiddleware, before who reads the user."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]):
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._answer_async(request)
+        if _has_session(request):
+            if (news := _news_of(request, dict(request.session.items()))) is None:
+                request.session.flush()
+            elif news:
+                request.session.update(news)
+        return self.get_response(request)
+
+    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
+        if _has_session(request):
+            if (news := _news_of(request, dict(await request.session.aitems()))) is None:
+                await request.session.aflush()
+            elif news:
+                await request.session.aupdate(news)
+        return await self.get_response(request)  # type: ignore[misc, no-any-return]
+
+
+def _has_session(request: HttpRequest) -> bool:
+    return settings.SESSION_COOKIE_NAME in request.COOKIES
+
+
+def _news_of(request: HttpRequest, session: dict[str, Any]) -> dict[str, float] | None:
+    """What to store in the session; None if it is over."""
+    if SESSION_KEY not in session:
+        return {}
+    now = time.time()
+    began_at, used_at = session.get(BEGAN_AT, now), session.get(USED_AT, now)
+    if now - began_at > settings.SESSION_MAX_S or now - used_at > settings.SESSION_IDLE_S:
+        return None
+    if BEGAN_AT not in session:  # the login is older than this middleware
+        return {BEGAN_AT: now, USED_AT: now}
+    # Not with each request: it is a write to the database.
+    is_noted = now - used_at < min(60.0, settings.SESSION_IDLE_S / 10)
+    return {} if is_noted or request.headers.get(POLL_HEADER) else {USED_AT: now}
