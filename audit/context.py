@@ -28,6 +28,7 @@ class Origin:
 
 
 SYSTEM = Origin(Actor(None, "system"))
+ANONYMOUS = Actor(None, "anonymous")
 _origin: ContextVar[Callable[[], Origin]] = ContextVar("audit_origin", default=lambda: SYSTEM)
 
 
@@ -57,4 +58,4 @@ def command_origin(command: str) -> Origin:
 
 def user_actor(user: Any) -> Actor:
     """Of a User; of nobody (AnonymousUser) one without an id."""
-    return Actor(user.pk, user.get_username()) if user.is_authenticated else Actor(None, "anonymous")
+    return Actor(user.pk, user.get_username()) if user.is_authenticated else ANONYMOUS

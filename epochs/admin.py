@@ -9,6 +9,8 @@ from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from adminlists.read_only import ReadOnly
+
 from .models import Epoch, Process
 from .selectors import has_converged, recent_processes
 from .subjects import Subject
@@ -20,7 +22,7 @@ else:
 
 
 @admin.register(Process)
-class ProcessAdmin(_ModelAdmin):
+class ProcessAdmin(ReadOnly, _ModelAdmin):
     list_display = ["host", "pid", "role", "version", "converged", "seen_at", "started_at"]
     list_display_links = None
     list_select_related = False
@@ -38,12 +40,3 @@ class ProcessAdmin(_ModelAdmin):
     def converged(self, process: Any) -> bool:
         newest = {Subject.CONFIGS.value: process.newest_configs, Subject.KEYS.value: process.newest_keys}
         return has_converged(process, newest)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

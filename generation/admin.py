@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+
+from adminlists.read_only import ReadOnly
 
 from . import submission
 from .errors import JobFinished
@@ -22,7 +24,7 @@ else:
 
 
 @admin.register(GenerationJob)
-class GenerationJobAdmin(_ModelAdmin):
+class GenerationJobAdmin(ReadOnly, _ModelAdmin):
     """Machine rows: to be read, searched and cancelled, not to be written."""
 
     list_display = (
@@ -95,15 +97,6 @@ class GenerationJobAdmin(_ModelAdmin):
         if page is not None and (page.url_name or "").endswith("_changelist"):
             return jobs.defer("request", "text", "tool_calls", "metadata", "warnings", "failure_detail")
         return jobs
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("generation.change_generationjob")

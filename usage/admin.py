@@ -1,14 +1,15 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+
+from adminlists.paging import BoundedPaginator
+from adminlists.read_only import ReadOnly
 
 from .filters import ConfigFilter, DayFilter, KeyFilter, RouteFilter
 from .models import UsageRecord
-from .paging import BoundedPaginator
 
 # Generic only in the type stubs.
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ else:
 
 
 @admin.register(UsageRecord)
-class UsageRecordAdmin(_ModelAdmin):
+class UsageRecordAdmin(ReadOnly, _ModelAdmin):
     """Machine rows: to be read and searched. There may be many millions, so nothing here counts them all,
     sorts by what has no index, or asks which values there are."""
 
@@ -45,12 +46,3 @@ class UsageRecordAdmin(_ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     paginator = BoundedPaginator
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -47,7 +47,7 @@ def test_list_shows_records_with_few_queries_however_many_there_are(
 
 
 def test_list_counts_a_bounded_number_of_records(viewer: Client, key: ApiKey, monkeypatch) -> None:
-    monkeypatch.setattr("usage.paging.MOST_COUNTED", 150)
+    monkeypatch.setattr("adminlists.paging.MOST_COUNTED", 150)
     records.store([entry(key)] * 200)
 
     with CaptureQueriesContext(connection) as queries:

@@ -37,6 +37,7 @@ PAGES = (
     *(f"admin:apikeys_apikey_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:generation_generationjob_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:usage_usagerecord_{each}" for each in ("changelist", "change", "history")),
+    *(f"admin:audit_auditevent_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:epochs_process_{each}" for each in ("changelist", "change", "history")),
     # Not where permissions are listed: Django stores their names, in English.
     *(f"admin:auth_user_{each}" for each in ("changelist", "add", "history", "delete")),

@@ -18,11 +18,18 @@ from django.utils.functional import Promise
 from .python_texts import translated_at_import, unmarked
 
 ROOT = Path(settings.BASE_DIR)
-PACKAGES = ("config", "web", "generation", "usage", "apikeys", "llmconfigs", "audit", "epochs")
+PACKAGES = (
+    "config", "web", "generation", "usage", "apikeys", "llmconfigs", "accounts", "audit", "epochs",
+    "adminlists",
+)  # fmt: skip
 NAMES = frozenset(["Changeover"])
 # English by contract: a client of the API reads them, or an operator in a log or in a job's failure.
 ENGLISH = frozenset(
     [
+        "audit/__main__.py",
+        "audit/exports.py",
+        "audit/triggers.py",
+        "audit/verification.py",
         "generation/errors.py",
         "generation/execution.py",
         "generation/failures.py",

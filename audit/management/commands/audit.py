@@ -7,18 +7,18 @@ import contextlib
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from audit import exporting, stored
 from audit.context import acting, command_origin
 from audit.exports import verify_export
 from audit.keys import signer, trusted
+from audit.periods import beginning_of, end_of
 from audit.signing import Keyring, decoded_key
 from audit.verification import Report
 
@@ -125,18 +125,15 @@ def _public_key(text: str) -> bytes:
 
 
 def _moment(text: str) -> datetime:
-    """The beginning of a day, in the time zone of the settings."""
-    return _beginning(text, days=0)
+    return _day(beginning_of, text)
 
 
 def _end_moment(text: str) -> datetime:
-    return _beginning(text, days=1)
+    return _day(end_of, text)
 
 
-def _beginning(text: str, *, days: int) -> datetime:
-    """Of the day that comes so many days after the one in `text`."""
+def _day(moment_of: Callable[[str], datetime], text: str) -> datetime:
     try:
-        day = date.fromisoformat(text) + timedelta(days=days)
-        return timezone.make_aware(datetime.combine(day, time())).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return moment_of(text)
+    except ValueError:
         raise ArgumentTypeError(f"{text!r} is no date like 2026-01-31") from None

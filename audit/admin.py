@@ -1,0 +1,130 @@
+"""The trail in the admin: to be read, searched and exported. There may be millions of events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from adminlists.paging import BoundedPaginator
+from adminlists.read_only import ReadOnly
+
+from . import details, exporting
+from .filters import SINCE, UNTIL, ActionFilter, ActorFilter, PeriodFilter, SubjectFilter, actor_label
+from .history import history_url
+from .models import AuditEvent
+from .periods import beginning_of, end_of
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[AuditEvent]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+_MOST_FIELDS = 5
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnly, _ModelAdmin):
+    list_display = (
+        "number",
+        "at",
+        "shown_action",
+        "shown_actor",
+        "address",
+        "shown_subject",
+        "shown_changes",
+    )
+    list_filter = (PeriodFilter, ActionFilter, ActorFilter, SubjectFilter)
+    list_select_related = False
+    # Whole values: each has an index, which a part of one could not use.
+    search_fields = ("request_id__exact", "actor_name__exact", "address__exact", "subject_name__exact")
+    search_help_text = _("The whole request id, address, or name of actor or subject")
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    sortable_by = ()
+    paginator = BoundedPaginator
+    fieldsets = (
+        (None, {"fields": ("number", "at", "shown_action", "shown_subject", "shown_details")}),
+        (_("Who"), {"fields": ("shown_actor", "actor_id", "address", "request_id")}),
+        (_("Chain"), {"fields": ("digest", "previous_digest")}),
+    )
+    readonly_fields = ("shown_action", "shown_actor", "shown_subject", "shown_details")
+    change_list_template = "admin/audit/auditevent/change_list.html"
+
+    @admin.display(description=_("action"))
+    def shown_action(self, event: AuditEvent) -> str:
+        return event.action_label
+
+    @admin.display(description=_("actor"))
+    def shown_actor(self, event: AuditEvent) -> str:
+        return actor_label(event.actor_name) if event.actor_id is None else event.actor_name
+
+    @admin.display(description=_("subject"))
+    def shown_subject(self, event: AuditEvent) -> str:
+        """With a link to all that was recorded of it."""
+        if not event.subject_kind:
+            return "-"
+        name = event.subject_name or f"{event.subject_kind} {event.subject_id}"
+        if not event.subject_id:
+            return name
+        url, title = history_url(event.subject_kind, event.subject_id), _now("History of this object")
+        return format_html('<a href="{}" title="{}">{}</a>', url, title, name)
+
+    @admin.display(description=_("changed"))
+    def shown_changes(self, event: AuditEvent) -> str:
+        names = [field.name for field in details.changed_fields(event)]
+        return ", ".join(names[:_MOST_FIELDS]) + (" …" if len(names) > _MOST_FIELDS else "")
+
+    @admin.display(description=_("details"))
+    def shown_details(self, event: AuditEvent) -> str:
+        context = {"changes": details.changed_fields(event), "others": details.other_details(event)}
+        return render_to_string("admin/audit/auditevent/_details.html", context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        period = {SINCE: request.GET.get(SINCE, ""), UNTIL: request.GET.get(UNTIL, "")}
+        context = {"may_export": _may_export(request), "period": period}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def get_urls(self) -> list[URLPattern]:
+        export = self.admin_site.admin_view(require_POST(self.export))
+        return [path("export/", export, name="audit_auditevent_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The events of a period, for who may see and export them."""
+        if not self.has_view_permission(request) or not _may_export(request):
+            raise PermissionDenied
+        since, until = request.POST.get(SINCE, ""), request.POST.get(UNTIL, "")
+        try:
+            export = exporting.begin(
+                since=beginning_of(since) if since else None, until=end_of(until) if until else None
+            )
+        except ValueError:
+            self.message_user(request, _("The period is no valid one."), messages.ERROR)
+            return redirect("admin:audit_auditevent_changelist")
+        name = f"audit-{timezone.localtime():%Y%m%d-%H%M%S}.jsonl"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return StreamingHttpResponse(_stream(export), content_type="application/jsonl", headers=headers)
+
+
+def _may_export(request: HttpRequest) -> bool:
+    return request.user.has_perm("audit.export_auditevent")
+
+
+async def _stream(export: exporting.Export) -> AsyncIterator[bytes]:
+    chunks = export.chunks()
+    while chunk := await sync_to_async(lambda: next(chunks, b""))():
+        yield chunk
