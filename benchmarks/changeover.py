@@ -20,10 +20,12 @@ max_connections = 200
 log_line_prefix = 'SQL '
 """
 _ACTIVATE = """
+from audit.context import SYSTEM
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 activation.activate(LLMConfig.objects.create(
-    name="benchmark", provider="vllm", model_name="mock", endpoint_url={endpoint!r}))
+    name="benchmark", provider="vllm", model_name="mock", endpoint_url={endpoint!r}
+), by=SYSTEM.actor, force_reason="what is measured may not run yet")
 """
 
 

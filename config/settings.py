@@ -246,6 +246,13 @@ LLM_ENVIRONMENT = env.starting_with("LLM_") | {"LLM_API_KEY": env.secret("LLM_AP
 LLM_ALLOW_REMOTE = env.flag("LLM_ALLOW_REMOTE", default=not IS_PRODUCTION)
 LLM_HEALTH_CHECK_TTL_S = env.number("LLM_HEALTH_CHECK_TTL_S", default=5.0, least=0)
 
+# --- The administrator's desk
+
+ACTIVATION_NEEDS_TWO = env.flag("ACTIVATION_NEEDS_TWO", default=False)
+ACTIVATION_REQUEST_TTL_S = env.number("ACTIVATION_REQUEST_TTL_S", default=86_400, least=60)
+PROBES_PER_MINUTE = env.whole_number("PROBES_PER_MINUTE", default=10, least=1)
+HEALTH_NOTE_INTERVAL_S = env.number("HEALTH_NOTE_INTERVAL_S", default=30, least=0)
+
 # --- Generation jobs
 
 GENERATION_EMBEDDED_RUNNER = env.flag("GENERATION_EMBEDDED_RUNNER", default=not REDIS_URL)

@@ -12,11 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
+from audit.context import user_actor
 from llmbackends.errors import BackendError, ConfigurationError
 
-from . import activation, checking, describing, wording
+from . import activation, asking, describing, editing, wording
 from .active import active_spec
-from .errors import ConfigGone
+from .errors import LLMConfigsError
 from .forms import LLMConfigForm
 from .models import LLMConfig
 from .specs import model_of, spec_from_config
@@ -74,22 +75,18 @@ class LLMConfigAdmin(_ModelAdmin):
     def save_model(self, request: HttpRequest, obj: LLMConfig, form: LLMConfigForm, change: bool) -> None:
         """Writes the form's fields alone: another administrator may be activating a row at this moment."""
         if not change:
-            super().save_model(request, obj, form, change)
+            editing.create(obj, by=user_actor(request.user))
             return
-        obj.save(update_fields=LLMConfigForm.Meta.fields)
+        editing.change(obj, fields=LLMConfigForm.Meta.fields, by=user_actor(request.user))
         if obj.is_active:
             messages.info(request, _("This configuration is active: it answers as saved from now on."))
 
     def delete_model(self, request: HttpRequest, obj: LLMConfig) -> None:
-        was_active = obj.is_active
-        super().delete_model(request, obj)
-        if was_active:
+        if editing.delete([obj], by=user_actor(request.user)):
             _warn_of_environment(request)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[LLMConfig]) -> None:
-        was_active = queryset.filter(is_active=True).exists()
-        super().delete_queryset(request, queryset)
-        if was_active:
+        if editing.delete(list(queryset), by=user_actor(request.user)):
             _warn_of_environment(request)
 
     @admin.action(description=gettext_lazy("Activate"), permissions=["change"])
@@ -100,8 +97,8 @@ class LLMConfigAdmin(_ModelAdmin):
             return
         [config] = selected
         try:
-            activation.activate(config)
-        except (ConfigurationError, ConfigGone) as error:
+            activation.activate(config, by=user_actor(request.user))
+        except (ConfigurationError, LLMConfigsError) as error:
             messages.error(request, _name_and(config, wording.explain(error)))
         else:
             self.log_change(request, config, _("Activated."))
@@ -110,7 +107,9 @@ class LLMConfigAdmin(_ModelAdmin):
 
     @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[LLMConfig]) -> None:
-        deactivated = [config for config in queryset if activation.deactivate(config)]
+        deactivated = [
+            config for config in queryset if activation.deactivate(config, by=user_actor(request.user))
+        ]
         for config in deactivated:
             self.log_change(request, config, _("Deactivated."))
             _warn_of_environment(request)
@@ -121,12 +120,15 @@ class LLMConfigAdmin(_ModelAdmin):
     def test_connection(self, request: HttpRequest, queryset: QuerySet[LLMConfig]) -> None:
         for config in queryset:
             try:
-                report = checking.check(spec_from_config(config))
-            except BackendError as error:
+                probe = asking.probe(spec_from_config(config), config=config, is_stored=True)
+            except (BackendError, LLMConfigsError) as error:
                 messages.error(request, _name_and(config, wording.explain(error)))
+                continue
+            if probe.failure is not None:
+                messages.error(request, _name_and(config, probe.failure.reason))
             else:
                 text = _("The connection works (%(seconds).2f s). %(detail)s")
-                values = {"seconds": report.took_s, "detail": wording.say(report.detail)}
+                values = {"seconds": probe.check_s, "detail": wording.say(probe.detail)}
                 messages.success(request, _name_and(config, text % values))
 
 

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from llmbackends.base import ChatBackend, CheckReport
+from llmbackends.errors import BackendError
+
+from . import health_notes
+from .health_notes import Health
 
 if TYPE_CHECKING:
     from .active import ActiveBackend
@@ -33,7 +37,7 @@ async def ensure_healthy(lease: ActiveBackend) -> None:
     if _is_fresh(record):
         return
     if record.check is None:
-        record.check = asyncio.create_task(_checked(lease.backend, record))
+        record.check = asyncio.create_task(_checked(lease.backend, record, lease.active.config_id))
     # Should all who wait be cancelled and the check fail then, nobody is left to be told.
     record.check.add_done_callback(_count_as_read)
     await asyncio.shield(record.check)
@@ -44,11 +48,15 @@ def _is_fresh(record: HealthRecord) -> bool:
     return age_s < float(settings.LLM_HEALTH_CHECK_TTL_S)
 
 
-async def _checked(backend: ChatBackend, record: HealthRecord) -> CheckReport:
+async def _checked(backend: ChatBackend, record: HealthRecord, config_id: int | None) -> CheckReport:
     try:
         report = await backend.check()
         record.healthy_at = time.monotonic()
+        health_notes.note_later(Health(config_id, True, report.detail, report.took_s))
         return report
+    except BackendError as error:
+        health_notes.note_later(Health(config_id, False, error.message))
+        raise
     finally:
         record.check = None
 

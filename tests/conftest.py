@@ -53,6 +53,7 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = [quick, *settings.PASSWORD_HASHERS]
     # A server in a test's process would write at any moment, also between two tests.
     settings.PROCESS_REPORT_INTERVAL_S = 0
+    settings.HEALTH_NOTE_INTERVAL_S = 0
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -29,6 +29,6 @@ def _seal_again(apps: Any, sealed: Callable[[Any], SealedSecret]) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("llmconfigs", "0002_client_parameters")]
+    dependencies = [("llmconfigs", "0004_activations_requests_and_health")]
 
     operations = [migrations.RunPython(bind, unbind)]

@@ -22,6 +22,7 @@ import pytest
 
 from apikeys import issuing
 from apikeys.models import client_scopes
+from audit.context import SYSTEM
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
@@ -176,7 +177,7 @@ def urls(process_environment: dict[str, str], valkey_url: str, tmp_path: Path) -
 
 def activated(config: LLMConfig) -> Change:
     began_at = time.monotonic()
-    activation.activate(config)
+    activation.activate(config, by=SYSTEM.actor)
     return Change(began_at, time.monotonic(), config.name)
 
 
@@ -209,7 +210,7 @@ def test_no_request_is_answered_by_a_model_that_was_exchanged_before_it_was_sent
 def test_no_request_is_accepted_with_a_key_that_was_revoked_before_it_was_sent(
     urls: list[str], configs: dict[str, LLMConfig]
 ) -> None:
-    activation.activate(configs["near"])
+    activation.activate(configs["near"], by=SYSTEM.actor)
     load = Load(urls, issuing.issue(name="Load", scopes=client_scopes()).secret.reveal())
     ends_at = time.monotonic() + DURATION_S / 2
     early: list[Answer] = []

@@ -11,6 +11,7 @@ import pytest
 from apikeys import issuing
 from apikeys.authentication import authenticate_secret
 from apikeys.errors import RevokedApiKey
+from audit.context import SYSTEM
 from epochs.current import current
 from llmconfigs import activation
 from llmconfigs.active import active_backend, close_backends
@@ -39,7 +40,7 @@ class Switching:
 
     def switch(self) -> None:
         self.begun += 1
-        activation.activate(self.configs[self.begun % len(self.configs)])
+        activation.activate(self.configs[self.begun % len(self.configs)], by=SYSTEM.actor)
         self.done = self.begun
 
     async def request(self) -> None:
@@ -65,7 +66,7 @@ class Switching:
 
 def test_no_request_misses_an_activation() -> None:
     configs = [LLMConfig.objects.create(name=f"config-{each}", provider="dummy") for each in range(7)]
-    activation.activate(configs[0])
+    activation.activate(configs[0], by=SYSTEM.actor)
     switching = Switching(configs)
 
     async def one_request() -> None:

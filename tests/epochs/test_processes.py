@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.context import SYSTEM
 from epochs.models import Process, Role
 from epochs.selectors import running_processes
 from llmconfigs import activation
@@ -27,7 +28,9 @@ def test_idle_processes_converge_after_an_activation_and_take_their_reports_back
         running_worker(environment, tmp_path / "worker.log") as worker,
     ):
         wait_until(lambda: {each.process.role for each in running_processes()} == set(Role))
-        activation.activate(LLMConfig.objects.create(name="new", provider="dummy", model_name="new"))
+        activation.activate(
+            LLMConfig.objects.create(name="new", provider="dummy", model_name="new"), by=SYSTEM.actor
+        )
         wait_until(lambda: all(each.has_converged for each in running_processes()))
         shown = manage("llm", "processes", environment=environment)
         server.end(signal.SIGTERM)

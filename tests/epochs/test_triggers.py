@@ -11,6 +11,7 @@ from django.utils import timezone
 from apikeys import issuing
 from apikeys.models import ApiKey
 from apikeys.noting import note_uses
+from audit.context import SYSTEM
 from epochs.models import Epoch
 from epochs.subjects import WATCHES, Subject
 from epochs.triggers import after_migrate
@@ -57,7 +58,7 @@ def test_both_tables_are_watched() -> None:
         lambda config: LLMConfig.objects.create(name="another", provider="dummy"),
         lambda config: config.save(),
         lambda config: config.delete(),
-        activation.activate,
+        lambda config: activation.activate(config, by=SYSTEM.actor),
         lambda config: LLMConfig.objects.update(is_active=True),
         lambda config: LLMConfig.objects.filter(pk=config.pk).update(model_name="other"),
         lambda config: LLMConfig.objects.bulk_update([config], ["options"]),
@@ -76,9 +77,9 @@ def test_every_change_of_a_configuration_moves_its_epoch(
 
 
 def test_deactivation_moves_the_epoch(config: LLMConfig) -> None:
-    activation.activate(config)
+    activation.activate(config, by=SYSTEM.actor)
 
-    assert moves(Subject.CONFIGS, lambda: activation.deactivate(config))
+    assert moves(Subject.CONFIGS, lambda: activation.deactivate(config, by=SYSTEM.actor))
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,8 @@ def test_migrate_while_configurations_are_activated_deadlocks_with_none(config: 
     def activate_in_turn(stop: threading.Event) -> None:
         nonlocal activated
         while not stop.is_set():
-            activation.activate(config)
-            activation.activate(other)
+            activation.activate(config, by=SYSTEM.actor)
+            activation.activate(other, by=SYSTEM.actor)
             activated += 1
 
     with running_beside(activate_in_turn, threads=1):

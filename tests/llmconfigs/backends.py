@@ -8,6 +8,7 @@ from typing import Any
 from llmbackends.base import CheckReport
 from llmbackends.errors import BackendUnavailable
 from llmbackends.spec import BackendSpec
+from llmbackends.types import ChatRequest, ChatResult, FinishReason
 
 
 class WatchedBackend:
@@ -15,6 +16,7 @@ class WatchedBackend:
 
     def __init__(self, spec: BackendSpec) -> None:
         self.name, self.model = spec.provider, spec.model
+        self.sampling_parameters = frozenset({"max_tokens"})
         self.closed = 0
         self.checks = 0
         self.healthy = True
@@ -27,6 +29,9 @@ class WatchedBackend:
         if not self.healthy:
             raise BackendUnavailable("It is down.")
         return CheckReport("It is up.", 0.0)
+
+    async def complete(self, request: ChatRequest) -> ChatResult:
+        return ChatResult("Yes.", FinishReason.STOP)
 
     async def aclose(self) -> None:
         await asyncio.sleep(0)

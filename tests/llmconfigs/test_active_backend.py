@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from llmconfigs.selection import ActiveSpec
 from tests.asyncio_support import run_async
 from tests.database_outages import database_out_of_reach
 
+from .actors import KIM
 from .backends import Workshop
 from .conftest import MakeConfig
 
@@ -96,7 +98,7 @@ def test_request_under_way_ends_on_the_backend_it_began_with(
 
     async def scenario() -> None:
         async with active_backend() as old:
-            await in_database(activation.activate, later)
+            await in_database(partial(activation.activate, later, by=KIM))
             async with active_backend() as new:
                 assert (old.active.config_name, new.active.config_name) == ("former", "later")
                 assert old.backend is not new.backend
@@ -104,7 +106,7 @@ def test_request_under_way_ends_on_the_backend_it_began_with(
         await close_backends()
 
     run_async(scenario())
-    assert [backend.closed for backend in workshop.built] == [1, 1]
+    assert [backend.closed for backend in workshop.built] == [1, 1, 1]  # the second was for the probe
 
 
 def test_no_request_after_an_activation_gets_the_former_row(
@@ -121,7 +123,7 @@ def test_no_request_after_an_activation_gets_the_former_row(
         for turn in range(20):
             config = configs[turn % 2]
             others = [asyncio.create_task(use()) for _ in range(5)]
-            await in_database(activation.activate, config)
+            await in_database(partial(activation.activate, config, by=KIM))
             assert await asyncio.gather(*(use() for _ in range(5))) == [config.name] * 5
             await asyncio.gather(*others)
         await close_backends()
@@ -152,7 +154,7 @@ def test_row_that_was_read_before_a_change_is_not_taken_for_a_newer_one(
     async def scenario() -> list[str]:
         slow = asyncio.create_task(use())
         await asyncio.to_thread(has_read.wait, 10)
-        await in_database(activation.activate, later)
+        await in_database(partial(activation.activate, later, by=KIM))
         may_return.set()
         names = [await slow, await use()]
         await close_backends()
@@ -306,7 +308,7 @@ def test_former_row_does_not_answer_while_the_row_of_a_change_cannot_be_read(
 
     with asyncio.Runner() as runner:
         runner.run(use())
-        activation.activate(later)
+        activation.activate(later, by=KIM)
         epochs = runner.run(current())
         with database_out_of_reach(), pytest.raises(BackendUnavailable):
             runner.run(use(epochs))
@@ -329,7 +331,7 @@ def test_full_pool_of_connections_neither_fails_a_load_nor_lets_the_former_row_a
 
     with asyncio.Runner() as runner:
         runner.run(use())
-        activation.activate(later)
+        activation.activate(later, by=KIM)
         connections["default"].close()
         with full_pool():
             name = runner.run(use())

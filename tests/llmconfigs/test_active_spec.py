@@ -14,6 +14,7 @@ from llmconfigs.selection import ActiveSpec
 from llmconfigs.specs import spec_from_config
 from tests.database_outages import database_out_of_reach
 
+from .actors import KIM
 from .conftest import MakeConfig
 
 
@@ -37,11 +38,11 @@ def test_activation_binds_the_next_read(make_config: MakeConfig) -> None:
     former, later = make_config("former", is_active=True), make_config("later")
     active_spec()
 
-    activation.activate(later)
+    activation.activate(later, by=KIM)
     after_activation = active_spec().config_name
-    activation.deactivate(later)
+    activation.deactivate(later, by=KIM)
     after_deactivation = active_spec().source
-    activation.activate(former)
+    activation.activate(former, by=KIM)
 
     assert (after_activation, after_deactivation) == ("later", "environment")
     assert active_spec().config_name == "former"
@@ -141,7 +142,7 @@ def test_change_made_during_the_outage_binds_after_it(make_config: MakeConfig) -
     with database_out_of_reach():
         active_spec()
 
-    activation.deactivate(config)
+    activation.deactivate(config, by=KIM)
 
     assert active_spec().source == "environment"
 
@@ -160,7 +161,7 @@ def test_environment_is_used_if_the_database_was_never_read(make_config: MakeCon
 def test_row_that_was_deactivated_before_the_outage_does_not_come_back(make_config: MakeConfig) -> None:
     config = make_config("mine", is_active=True)
     active_spec()
-    activation.deactivate(config)
+    activation.deactivate(config, by=KIM)
     active_spec()
 
     with database_out_of_reach():

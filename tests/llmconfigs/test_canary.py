@@ -14,12 +14,15 @@ from django.core.serializers import serialize
 from django.db import connection
 from django.test import Client
 
+from audit.models import AuditEvent
+from llmconfigs import activation, editing
 from llmconfigs.active import active_backend, active_spec, close_backends
-from llmconfigs.models import LLMConfig
+from llmconfigs.models import HealthNote, LLMConfig
 from llmconfigs.specs import spec_from_config
 from tests import servers
 from tests.asyncio_support import run_async
 
+from .actors import KIM
 from .pages import ADD, CHANGE, CHANGELIST, DELETE, form_data, key_of, run_action, url
 
 MARKER = "CANARY7f3a9"
@@ -60,12 +63,17 @@ def test_no_admin_page_shows_the_key(admin_client: Client, config: LLMConfig) ->
 
 def test_no_history_entry_shows_the_key(admin_client: Client, config: LLMConfig) -> None:
     admin_client.post(url(CHANGE, config.pk), form_data(provider="vllm", api_key=KEY))
-    run_action(admin_client, "activate", config)
+    config.refresh_from_db()
+    activation.activate(config, by=KIM, force_reason="There is no service here.")
+    clone = editing.clone(config, name="copy", by=KIM)
+    clone.options = {"path": "/other"}
+    editing.change(clone, by=KIM)
+    activation.deactivate(config, by=KIM)
     admin_client.post(url(DELETE, config.pk), {"post": "yes"})
 
-    entries = list(LogEntry.objects.values())
+    entries = [*LogEntry.objects.values(), *AuditEvent.objects.values(), *HealthNote.objects.values()]
 
-    assert len(entries) == 4
+    assert AuditEvent.objects.count() >= 7
     assert MARKER not in str(entries)
 
 
@@ -74,7 +82,7 @@ def test_no_log_record_shows_the_key(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    run_action(admin_client, "activate", config)
+    activation.activate(config, by=KIM, force_reason="There is no service here.")
     run_action(admin_client, "test_connection", config)
     active_spec()
     call_command("llm", "list", stdout=io.StringIO())

@@ -9,12 +9,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audit.actions import Action
+from audit.models import AuditEvent
 from epochs.models import Epoch, Process, Role
 from epochs.subjects import Subject
 from llmbackends.secret import Secret
 from llmconfigs import activation
-from llmconfigs.models import LLMConfig
+from llmconfigs.models import Activation, LLMConfig
 
+from .actors import KIM
 from .conftest import MakeConfig
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +78,71 @@ def test_activate_says_why_it_is_refused(make_config: MakeConfig, settings: Any)
 
     with pytest.raises(CommandError, match="Groq is remote"):
         llm("activate", "remote")
+
+
+def test_activate_of_what_does_not_answer_fails_without_a_reason(make_config: MakeConfig) -> None:
+    make_config("sick", options={"fail": "check"})
+
+    with pytest.raises(CommandError, match=r"“sick” failed.* The dummy plays a service that is down"):
+        llm("activate", "sick")
+    llm("activate", "sick", "--force-reason", "It is being started.")
+
+    assert LLMConfig.objects.active().get().name == "sick"
+
+
+def test_activate_is_recorded_as_the_command_of_a_user_of_the_system(make_config: MakeConfig) -> None:
+    make_config("mine")
+
+    llm("activate", "mine")
+
+    event = AuditEvent.objects.get()
+    assert (event.action, event.actor_id) == (Action.CONFIG_ACTIVATED, None)
+    assert event.actor_name.startswith("manage.py llm activate (")
+    assert Activation.objects.get().by_name == event.actor_name
+
+
+def test_activate_under_the_two_person_rule_takes_a_reason(make_config: MakeConfig, settings: Any) -> None:
+    settings.ACTIVATION_NEEDS_TWO = True
+    make_config("mine")
+
+    with pytest.raises(CommandError, match="nobody activates a configuration alone"):
+        llm("activate", "mine")
+    llm("activate", "mine", "--force-reason", "Nobody else is here.")
+
+    assert AuditEvent.objects.get().details["two_person_rule"] == "Nobody else is here."
+
+
+def test_rollback_goes_back_and_says_to_what(make_config: MakeConfig) -> None:
+    for name in ("a", "b"):
+        make_config(name)
+        llm("activate", name)
+
+    assert llm("rollback") == "a answers every new request again.\n"
+    assert LLMConfig.objects.active().get().name == "a"
+
+
+def test_rollback_to_the_environment_says_so(make_config: MakeConfig) -> None:
+    make_config("a")
+    llm("activate", "a")
+
+    assert llm("rollback") == "The environment answers every new request again.\n"
+
+
+def test_rollback_without_anything_before_fails() -> None:
+    with pytest.raises(CommandError, match="nothing to roll back to"):
+        llm("rollback")
+
+
+def test_history_shows_who_did_what(make_config: MakeConfig) -> None:
+    make_config("mine", model_name="m")
+    llm("activate", "mine")
+    llm("deactivate")
+
+    header, latest, first = llm("history").splitlines()
+
+    assert header.split() == ["TIME", "WHAT", "CONFIGURATION", "MODEL", "BY"]
+    assert latest.split()[3:6] == ["deactivated", "(environment)", "dummy"]
+    assert first.split()[3:8] == ["activated", "mine", "m", "manage.py", "llm"]
 
 
 def test_deactivate_deactivates(make_config: MakeConfig) -> None:
@@ -200,7 +268,7 @@ def test_processes_shows_who_runs_with_what(make_config: MakeConfig) -> None:
 def test_processes_fails_while_one_has_not_taken_up_a_change(make_config: MakeConfig) -> None:
     before = Epoch.objects.get(subject=Subject.CONFIGS).number
     report(configs_epoch=before)
-    activation.activate(make_config())
+    activation.activate(make_config(), by=KIM)
     report(configs_epoch=Epoch.objects.get(subject=Subject.CONFIGS).number, host="web-2")
 
     with pytest.raises(CommandError, match="1 of 2 processes have not converged"):

@@ -9,6 +9,7 @@ from llmbackends.errors import AddressNotAllowed, RemoteNotAllowed
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
 
+from .actors import KIM
 from .conftest import MakeConfig
 
 
@@ -130,7 +131,7 @@ def test_save_takes_what_sends_nothing_outside(
 def test_save_of_a_row_leaves_the_activation_to_those_who_activate(make_config: MakeConfig) -> None:
     config = make_config("mine")
     read_before = LLMConfig.objects.get(pk=config.pk)
-    activation.activate(config)
+    activation.activate(config, by=KIM)
 
     read_before.model_name = "other"
     read_before.save()

@@ -5,21 +5,28 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from audit.context import acting, command_origin, current_origin
 from epochs.selectors import RunningProcess, running_processes
 from llmbackends.errors import BackendError, ConfigurationError
 from llmbackends.spec import BackendSpec
-from llmconfigs import activation, checking
+from llmconfigs import activation, asking, history, selectors
 from llmconfigs.active import active_spec
 from llmconfigs.building import ensure_usable
 from llmconfigs.environment import read_environment
-from llmconfigs.errors import ConfigGone
+from llmconfigs.errors import LLMConfigsError, ProbeFailed
 from llmconfigs.models import LLMConfig
 from llmconfigs.specs import model_of, spec_from_config
+
+_HISTORY = 20
+_FORCE_HELP = (
+    "go on although the test fails, and under the two-person rule; this reason is in the audit trail"
+)
 
 
 class Command(BaseCommand):
@@ -30,6 +37,10 @@ class Command(BaseCommand):
         commands.add_parser("list", help="all configurations, and what is in use")
         activate = commands.add_parser("activate", help="let a configuration answer from now on")
         activate.add_argument("name", metavar="NAME")
+        activate.add_argument("--force-reason", metavar="TEXT", default="", help=_FORCE_HELP)
+        roll_back = commands.add_parser("rollback", help="go back to what answered before")
+        roll_back.add_argument("--force-reason", metavar="TEXT", default="", help=_FORCE_HELP)
+        commands.add_parser("history", help="what has answered when, the latest first")
         commands.add_parser("deactivate", help="let the environment answer from now on")
         check = commands.add_parser("check", help="ask the service of a configuration whether it is ready")
         check.add_argument("name", metavar="NAME", nargs="?", help="default: what is in use")
@@ -37,12 +48,16 @@ class Command(BaseCommand):
         commands.add_parser("env", help="what the LLM_ variables say, and whether that can work")
 
     def handle(self, *, command: str, **options: Any) -> None:
+        arguments = {name: options[name] for name in ("name", "force_reason") if name in options}
         try:
-            getattr(self, f"handle_{command}")(options.get("name"))
-        except (BackendError, ConfigGone) as error:
+            with acting(command_origin(f"llm {command}")):
+                getattr(self, f"handle_{command}")(**arguments)
+        except ProbeFailed as error:
+            raise CommandError(f"{error} {error.probe.failure and error.probe.failure.message}") from error
+        except (BackendError, LLMConfigsError) as error:
             raise CommandError(str(error)) from error
 
-    def handle_list(self, _name: None) -> None:
+    def handle_list(self) -> None:
         rows = [
             ("*" if config.is_active else "", config.name, config.provider, model_of(config), _time(config))
             for config in LLMConfig.objects.all()
@@ -52,27 +67,43 @@ class Command(BaseCommand):
         source = "environment" if active.source == "environment" else f"configuration {active.config_name!r}"
         self.stdout.write(f"In use: {source} ({active.spec.provider}, {active.spec.model})")
 
-    def handle_activate(self, name: str) -> None:
-        activation.activate(_config_named(name))
+    def handle_activate(self, name: str, force_reason: str) -> None:
+        config = _config_named(name)
+        by = current_origin().actor
+        activation.activate(config, by=by, force_reason=force_reason, alone_because=force_reason.strip())
         self.stdout.write(self.style.SUCCESS(f"{name} is active and answers every new request."))
 
-    def handle_deactivate(self, _name: None) -> None:
+    def handle_rollback(self, force_reason: str) -> None:
+        target, by = history.roll_back_target(), current_origin().actor
+        activation.roll_back(target, by=by, force_reason=force_reason, alone_because=force_reason.strip())
+        shown = target.name or "The environment"
+        self.stdout.write(self.style.SUCCESS(f"{shown} answers every new request again."))
+
+    def handle_history(self) -> None:
+        rows = [
+            (_at(each.at), each.kind, each.config_name or "(environment)", each.model_name, each.by_name)
+            for each in selectors.last_activations(_HISTORY)
+        ]
+        self._write_table([("TIME", "WHAT", "CONFIGURATION", "MODEL", "BY"), *rows])
+
+    def handle_deactivate(self) -> None:
         config = LLMConfig.objects.active().first()
         if config is None:
             raise CommandError("No configuration is active: the environment answers already.")
-        activation.deactivate(config)
+        activation.deactivate(config, by=current_origin().actor)
         self.stdout.write(self.style.SUCCESS(f"{config.name} is no longer active: the environment answers."))
 
     def handle_check(self, name: str | None) -> None:
-        spec = spec_from_config(_config_named(name)) if name else active_spec().spec
+        config = _config_named(name) if name else None
+        spec = spec_from_config(config) if config else active_spec().spec
         shown = name or f"{spec.provider}, {spec.model}"
-        try:
-            report = checking.check(spec)
-        except BackendError as error:
-            raise CommandError(f"{shown}: {error}") from error
-        self.stdout.write(self.style.SUCCESS(f"{shown}: ready ({report.took_s:.2f} s). {report.detail}"))
+        probe = asking.probe(spec, config=config, is_stored=True)
+        if probe.failure is not None:
+            raise CommandError(f"{shown}: {probe.failure.message}")
+        ready = f"{shown}: ready ({probe.check_s:.2f} s), answers ({probe.answer_s:.2f} s). {probe.detail}"
+        self.stdout.write(self.style.SUCCESS(ready))
 
-    def handle_processes(self, _name: None) -> None:
+    def handle_processes(self) -> None:
         running = running_processes()
         if not running:
             self.stdout.write("No process has reported itself within the last minute.")
@@ -82,7 +113,7 @@ class Command(BaseCommand):
         if behind := [each for each in running if not each.has_converged]:
             raise CommandError(f"{len(behind)} of {len(running)} processes have not converged.")
 
-    def handle_env(self, _name: None) -> None:
+    def handle_env(self) -> None:
         reading = read_environment(settings.LLM_ENVIRONMENT)
         self._write_table(_described(reading.spec))
         for warning in reading.warnings:
@@ -119,7 +150,11 @@ def _process_row(running: RunningProcess) -> tuple[str, ...]:
 
 
 def _time(config: LLMConfig) -> str:
-    return config.updated_at.strftime("%Y-%m-%d %H:%M UTC")
+    return _at(config.updated_at)
+
+
+def _at(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _described(spec: BackendSpec) -> Iterator[tuple[str, str]]:
