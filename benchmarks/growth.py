@@ -26,9 +26,9 @@ FROM generate_series(1, %(keys)s) AS n
 _FILL_USAGE = """
 INSERT INTO usage_usagerecord (at, request_id, api_key_id, route, is_streamed, outcome, error_code,
     config_id, config_name, provider, model_name, prompt_tokens, completion_tokens, is_estimated, duration_s,
-    first_token_s)
+    first_token_s, user_name)
 SELECT now() - n * interval '2 seconds', md5(n::text), keys.ids[1 + n %% array_length(keys.ids, 1)],
-    'chat', n %% 2 = 0, 'completed', '', 1, 'benchmark', 'vllm', 'mock', 20, 20, false, 0.5, 0.1
+    'chat', n %% 2 = 0, 'completed', '', 1, 'benchmark', 'vllm', 'mock', 20, 20, false, 0.5, 0.1, ''
 FROM generate_series(1, %(rows)s) AS n, (SELECT array_agg(id) AS ids FROM apikeys_apikey) AS keys
 """
 

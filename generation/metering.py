@@ -27,18 +27,23 @@ _USES = (Outcome.COMPLETED, Outcome.CANCELLED)
 class Meter:
     """Counts what one client's request uses. `end` writes the record; the first call of it counts.
 
+    The client is a key or, on a page, a user: `user` is their id and name.
+
     Tokens are the backend's own count where it gave one for every choice, else estimated.
     """
 
     __slots__ = (
         "_at", "_began_at", "_characters", "_completion", "_counts", "_first_token_s",
-        "_has_ended", "_is_streamed", "_key_id", "_request_id", "_requests", "_route",
+        "_has_ended", "_is_streamed", "_key_id", "_request_id", "_requests", "_route", "_user",
     )  # fmt: skip
 
-    def __init__(self, *, key_id: int, request_id: str, route: str) -> None:
+    def __init__(
+        self, *, key_id: int | None, request_id: str, route: str, user: tuple[int | None, str] = (None, "")
+    ) -> None:
         self._at = datetime.now(UTC)
         self._began_at = time.perf_counter()
         self._key_id = key_id
+        self._user = user
         self._request_id = request_id
         self._route = route
         self._is_streamed = False
@@ -126,5 +131,7 @@ class Meter:
                 is_estimated=has_used and self.is_estimated,
                 duration_s=time.perf_counter() - self._began_at,
                 first_token_s=self._first_token_s,
+                user_id=self._user[0],
+                user_name=self._user[1],
             )
         )

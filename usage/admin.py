@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from adminlists.paging import BoundedPaginator
 from adminlists.read_only import ReadOnly
 
-from .filters import ConfigFilter, DayFilter, KeyFilter, RouteFilter
+from .filters import ConfigFilter, DayFilter, KeyFilter, RouteFilter, UserFilter
 from .models import UsageRecord
 
 # Generic only in the type stubs.
@@ -26,6 +26,7 @@ class UsageRecordAdmin(ReadOnly, _ModelAdmin):
     list_display = (
         "at",
         "api_key",
+        "user_name",
         "route",
         "outcome",
         "error_code",
@@ -38,7 +39,7 @@ class UsageRecordAdmin(ReadOnly, _ModelAdmin):
         "first_token_s",
         "request_id",
     )
-    list_filter = ("outcome", RouteFilter, DayFilter, ConfigFilter, KeyFilter)
+    list_filter = ("outcome", RouteFilter, DayFilter, ConfigFilter, UserFilter, KeyFilter)
     list_select_related = ("api_key",)
     search_fields = ("request_id__exact",)  # "=request_id" is without case, and so without the index
     search_help_text = _("The whole request id, or of a job its id")

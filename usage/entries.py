@@ -20,15 +20,16 @@ class Outcome(TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class UsageEntry:
-    """`at`: when it began, aware and in UTC. `route`: "chat.completions", "jobs" …
+    """`at`: when it began, aware and in UTC. `route`: "chat.completions", "jobs", "playground" …
 
+    `api_key_id` is None for what came from a page; who asked there is the user, as named then.
     `config_id` is None where no configuration answered, or that of the environment. `is_estimated`: the
     tokens are ours, since the backend did not count. `first_token_s` is None where nothing came.
     """
 
     at: datetime
     request_id: str
-    api_key_id: int
+    api_key_id: int | None
     route: str
     is_streamed: bool
     outcome: Outcome
@@ -42,3 +43,5 @@ class UsageEntry:
     is_estimated: bool = False
     duration_s: float = 0.0
     first_token_s: float | None = None
+    user_id: int | None = None
+    user_name: str = ""

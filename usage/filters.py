@@ -71,6 +71,19 @@ class DayFilter(admin.SimpleListFilter):
         return queryset
 
 
+class UserFilter(admin.SimpleListFilter):
+    """The users of pages, of the latest records."""
+
+    title = _("user")
+    parameter_name = "user"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return _choices(_latest("user_name"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset if self.value() is None else queryset.filter(user_name=self.value())
+
+
 class KeyFilter(admin.SimpleListFilter):
     """The keys used last; `?key=` takes the number of any."""
 

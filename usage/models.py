@@ -14,7 +14,8 @@ UNUSUAL = (Outcome.FAILED, Outcome.CANCELLED, Outcome.REFUSED)
 
 
 class UsageRecord(models.Model):
-    """As UsageEntry. What answered is kept as it was named then, so a deleted configuration changes nothing.
+    """As UsageEntry. What answered is kept as it was named then, so a deleted configuration changes nothing;
+    nor does a deleted user. A record has an API key, or the user of a page.
 
     Each index costs every request, so there are five: a key's days (`selectors.daily_sums`), the latest of a
     configuration and its day (`selectors.uses_of_configs`), the latest and any day of all (the admin's list),
@@ -26,6 +27,7 @@ class UsageRecord(models.Model):
     # No index of its own: the one on (api_key, at) serves.
     api_key = models.ForeignKey(
         ApiKey,
+        null=True,
         on_delete=models.PROTECT,
         related_name="usage_records",
         db_index=False,
@@ -44,6 +46,8 @@ class UsageRecord(models.Model):
     is_estimated = models.BooleanField(_("tokens are estimated"))
     duration_s = models.FloatField(_("seconds"))
     first_token_s = models.FloatField(_("seconds to first token"), null=True)
+    user_id = models.BigIntegerField(_("user id"), null=True)
+    user_name = models.CharField(_("user"), max_length=150, default="")
 
     class Meta:
         verbose_name = _("usage record")

@@ -88,6 +88,18 @@ class _CountOf(Subquery):
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
 
 
+def requests_of_day(key_ids: Collection[int], day: date) -> dict[int, int]:
+    """How many requests each of the keys began on the day, in UTC; those without any are left out."""
+    rows = (
+        UsageRecord.objects.filter(api_key__in=key_ids, at__gte=_midnight(day), at__lt=_midnight(_next(day)))
+        .exclude(outcome=Outcome.REFUSED)
+        .order_by()
+        .values_list("api_key")
+        .annotate(requests=Count("pk"))
+    )
+    return dict(rows)
+
+
 def is_recorded(entry: UsageEntry) -> bool:
     """Whether a record of the same request, begun at the same moment, is stored already."""
     return UsageRecord.objects.filter(

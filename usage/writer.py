@@ -173,7 +173,8 @@ class UsageWriter:
             self._settle(number + len(batch))
 
     def _note_uses(self, batch: Sequence[UsageEntry]) -> None:
-        due = [key_id for key_id in {entry.api_key_id for entry in batch} if self._use_notes.is_due(key_id)]
+        used = {entry.api_key_id for entry in batch if entry.api_key_id is not None}
+        due = [key_id for key_id in used if self._use_notes.is_due(key_id)]
         if due:
             note_uses(due)
 
