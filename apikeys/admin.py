@@ -57,11 +57,20 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(ApiKey)
 class ApiKeyAdmin(_ModelAdmin):
     form = ApiKeyForm
-    list_display = ["name", "prefix", "shown_scopes", "state", "last_used_at", "expires_at", "created_at"]
+    list_display = [
+        "name",
+        "prefix",
+        "owner",
+        "shown_scopes",
+        "state",
+        "last_used_at",
+        "expires_at",
+        "created_at",
+    ]
     list_filter = [StateFilter, "last_used_at", "created_at"]
-    list_select_related = False
-    search_fields = ["name", "prefix"]
-    readonly_fields = ["prefix", "state", "created_at", "last_used_at", "revoked_at"]
+    list_select_related = ["owner"]
+    search_fields = ["name", "prefix", "owner__username"]
+    readonly_fields = ["prefix", "owner", "state", "created_at", "last_used_at", "revoked_at"]
     actions = ["revoke"]
 
     @admin.display(description=_("scopes"))
@@ -72,6 +81,8 @@ class ApiKeyAdmin(_ModelAdmin):
     def state(self, key: ApiKey) -> Any:
         if key.is_revoked:
             return _("Revoked")
+        if key.is_suspended:
+            return _("Suspended")
         return _("Expired") if key.is_expired(timezone.now()) else _("Usable")
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:

@@ -14,7 +14,7 @@ from epochs.current import Epochs
 from epochs.errors import EpochsUnknown
 
 from .digests import digest
-from .errors import ExpiredApiKey, MissingApiKey, RevokedApiKey, UnknownApiKey
+from .errors import ExpiredApiKey, MissingApiKey, RevokedApiKey, SuspendedApiKey, UnknownApiKey
 from .known import KnownKeys
 from .loading import KeyLoader
 from .models import ApiKey
@@ -43,6 +43,8 @@ async def authenticate_secret(secret: str, epochs: Epochs) -> ApiKey:
         raise RevokedApiKey
     if key.expires_at is not None and key.is_expired(timezone.now()):
         raise ExpiredApiKey
+    if not key.scopes:
+        raise SuspendedApiKey
     return key
 
 

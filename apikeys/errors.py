@@ -4,10 +4,11 @@
     ├── MissingApiKey   the request names no key
     ├── UnknownApiKey   there is no such key
     ├── RevokedApiKey
-    └── ExpiredApiKey
+    ├── ExpiredApiKey
+    └── SuspendedApiKey
 
 The docstring of each class is the sentence that the caller gets. Only someone who holds the right secret
-learns that a key was revoked or has expired.
+learns that a key was revoked, has expired or is suspended.
 
 Why a known caller has to wait.
 
@@ -43,6 +44,10 @@ class RevokedApiKey(InvalidApiKey):
 
 class ExpiredApiKey(InvalidApiKey):
     """The API key has expired. Ask your administrator for a new one."""
+
+
+class SuspendedApiKey(InvalidApiKey):
+    """The owner of the API key may not use it at present. Ask your administrator."""
 
 
 class RateLimited(Exception):

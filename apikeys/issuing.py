@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from django.db import transaction
@@ -21,6 +22,10 @@ from llmbackends.secret import Secret
 
 from .digests import digest
 from .models import ApiKey
+from .rights import require_within, rights_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +41,28 @@ class IssuedKey:
     secret: Secret
 
 
-def issue(*, name: str, scopes: Sequence[str], expires_at: datetime | None = None) -> IssuedKey:
-    """A new key. Raises ValidationError on an empty name, an unknown scope or an expiry in the past."""
-    key = ApiKey(name=name.strip(), scopes=[str(scope) for scope in scopes], expires_at=expires_at)
-    key.full_clean(exclude=["prefix", "digest"])
+def issue(
+    *,
+    name: str,
+    scopes: Sequence[str],
+    expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
+    concurrent_requests: int | None = None,
+    owner: User | None = None,
+) -> IssuedKey:
+    """A new key. Raises ValidationError on an empty name, an unknown scope or an expiry in the past; with an
+    owner also on what that user may not give to it."""
+    key = ApiKey(
+        name=name.strip(),
+        scopes=[str(scope) for scope in scopes],
+        expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
+        concurrent_requests=concurrent_requests,
+        owner=owner,
+    )
+    key.full_clean(exclude=["prefix", "digest", "owner"])
+    if owner is not None:
+        require_within(rights_of(owner), key)
     return reissue(key)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from epochs.outside_pool import OwnConnection
 from epochs.reading import CoalescedReader
 
+from . import rights
 from .models import ApiKey
 
 PATIENCE_S = 10.0
@@ -32,4 +33,6 @@ class KeyLoader:
     def _read(self) -> dict[str, ApiKey]:
         wanted = set(self._wanted.values())
         with self._connection.in_use():
-            return {key.digest: key for key in ApiKey.objects.filter(digest__in=wanted)}
+            keys = list(ApiKey.objects.filter(digest__in=wanted).select_related("owner"))
+            rights.bind(keys)
+        return {key.digest: key for key in keys}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -40,7 +41,11 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
 
 class ApiKey(models.Model):
-    """`prefix` is public: it stands at the start of the key and names it in logs. `digest` is HMAC-SHA256."""
+    """`prefix` is public: it stands at the start of the key and names it in logs. `digest` is HMAC-SHA256.
+
+    A key with an `owner` allows at most what its owner may do, see rights.py. So an owner cannot be deleted,
+    which would make the key anybody's; to deactivate one stops the keys.
+    """
 
     name = models.CharField(_("name"), max_length=100)
     prefix = models.CharField(_("prefix"), max_length=20, unique=True, editable=False)
@@ -63,12 +68,23 @@ class ApiKey(models.Model):
         help_text=_("Empty: as API_CONCURRENT_REQUESTS says. 0: no limit."),
     )
 
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="api_keys",
+        verbose_name=_("owner"),
+    )
+
     objects = ApiKeyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
         ordering = ["name", "id"]
+        permissions = [("add_own_apikey", _("Can create API keys of one's own"))]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix})"
@@ -79,6 +95,11 @@ class ApiKey(models.Model):
 
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
+
+    @property
+    def is_suspended(self) -> bool:
+        """For as long as its owner is not active; who is may still have lost the right to what it allows."""
+        return self.owner is not None and not self.owner.is_active
 
     def allows(self, scope: Scope) -> bool:
         return scope.value in self.scopes

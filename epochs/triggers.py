@@ -83,6 +83,8 @@ def _create(connection: BaseDatabaseWrapper, watch: Watch) -> Iterable[str]:
 
 def _watched_columns(connection: BaseDatabaseWrapper, watch: Watch) -> str:
     """As they are in the database, which may be on its way to another version of the model."""
+    if watch.only:
+        return ", ".join(watch.only)
     with connection.cursor() as cursor:
         columns = connection.introspection.get_table_description(cursor, watch.table)
     quote = connection.ops.quote_name
@@ -105,11 +107,12 @@ def _postgresql_function() -> str:
 def _postgresql_trigger(watch: Watch) -> str:
     """BEFORE the statement: every change locks the epoch before any row, so no two wait for each other.
 
-    Of all columns: one that a trigger names can change its type no more.
+    Of all columns, unless the watch names some: one that a trigger names can change its type no more.
     """
+    of_columns = f" OF {', '.join(watch.only)}" if watch.only else ""
     return f"""
         CREATE OR REPLACE TRIGGER {_name(watch)}
-        BEFORE INSERT OR DELETE OR TRUNCATE OR UPDATE ON {watch.table}
+        BEFORE INSERT OR DELETE OR TRUNCATE OR UPDATE{of_columns} ON {watch.table}
         FOR EACH STATEMENT EXECUTE FUNCTION {_FUNCTION}('{watch.subject}')
     """
 
@@ -132,7 +135,7 @@ def _drop(vendor: str, watch: Watch) -> Iterable[str]:
 
 
 def _name(watch: Watch, *event: str) -> str:
-    return "_".join(("epochs", watch.subject, *event))
+    return "_".join(part for part in ("epochs", watch.subject, watch.name, *event) if part)
 
 
 def _execute(connection: BaseDatabaseWrapper, statements: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 import uuid_utils.compat
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from apikeys.models import ApiKey
 from llmconfigs.models import LLMConfig
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 def new_job_id() -> uuid.UUID:
@@ -33,6 +37,9 @@ FINISHED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
 class GenerationJobQuerySet(models.QuerySet["GenerationJob"]):
     def visible_to(self, key: ApiKey, *, all_keys: bool) -> GenerationJobQuerySet:
         return self if all_keys else self.filter(key=key)
+
+    def visible_to_user(self, user: User, *, all_keys: bool) -> GenerationJobQuerySet:
+        return self if all_keys else self.filter(key__owner=user.pk)
 
 
 class GenerationJob(models.Model):
@@ -58,6 +65,7 @@ class GenerationJob(models.Model):
     )
     request_digest = models.CharField(_("digest of the request"), max_length=64)
     text = models.TextField(_("text so far"), default="")
+    tokens_so_far = models.PositiveIntegerField(_("tokens so far"), default=0)
     tool_calls = models.JSONField(_("tool calls"), default=list)
     finish_reason = models.CharField(_("finish reason"), max_length=20, default="")
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True)
@@ -93,6 +101,7 @@ class GenerationJob(models.Model):
         verbose_name = _("generation job")
         verbose_name_plural = _("generation jobs")
         ordering = ["-id"]
+        permissions = [("use_playground", _("Can use the playground"))]
         constraints = [
             models.UniqueConstraint(fields=["key", "idempotency_key"], name="job_idempotency_key_once"),
             models.CheckConstraint(condition=Q(status__in=JobStatus.values), name="job_status_known"),
@@ -111,3 +120,8 @@ class GenerationJob(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status in FINISHED
+
+    @property
+    def tokens(self) -> int:
+        """Of the answer: as the backend counted them or, until it has, the pieces in which they came."""
+        return self.tokens_so_far if self.completion_tokens is None else self.completion_tokens

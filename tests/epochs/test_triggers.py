@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from apikeys import issuing
@@ -48,8 +50,16 @@ def triggers() -> dict[str, set[str]]:
     return found
 
 
-def test_both_tables_are_watched() -> None:
-    assert set(triggers()) == {"llmconfigs_llmconfig", "apikeys_apikey"}
+def test_watched_tables_are_those_that_count() -> None:
+    assert set(triggers()) == {
+        "llmconfigs_llmconfig",
+        "apikeys_apikey",
+        "auth_user",
+        "auth_user_groups",
+        "auth_user_user_permissions",
+        "auth_group",
+        "auth_group_permissions",
+    }
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,38 @@ def test_every_change_of_a_key_moves_its_epoch(key: ApiKey, change: Callable[[Ap
 
     assert moves(Subject.KEYS, lambda: change(key))
     assert number_of(Subject.CONFIGS) == configs_before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda user, group, permission: user.save(),
+        lambda user, group, permission: User.objects.update(is_active=False),
+        lambda user, group, permission: execute("UPDATE auth_user SET is_superuser = NOT is_superuser"),
+        lambda user, group, permission: user.groups.remove(group),
+        lambda user, group, permission: user.user_permissions.add(permission),
+        lambda user, group, permission: group.permissions.set([permission]),
+        lambda user, group, permission: group.save(),
+        lambda user, group, permission: group.delete(),
+    ],
+)
+def test_every_change_of_what_an_owner_may_do_moves_the_epoch_of_the_keys(
+    change: Callable[..., object],
+) -> None:
+    user = User.objects.create_user("owner")
+    group = Group.objects.create(name="Some")
+    user.groups.add(group)
+    permission = Permission.objects.order_by("pk")[0]
+
+    assert moves(Subject.KEYS, lambda: change(user, group, permission))
+
+
+def test_login_does_not_move_the_epoch(client: Client) -> None:
+    user = User.objects.create_user("owner")
+
+    assert not moves(Subject.KEYS, lambda: client.force_login(user))
+    user.refresh_from_db()
+    assert user.last_login is not None
 
 
 def test_use_of_a_key_does_not_move_the_epoch(key: ApiKey) -> None:
