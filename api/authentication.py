@@ -11,9 +11,9 @@ from apikeys.authentication import authenticate
 from apikeys.models import ApiKey, Scope
 from apikeys.noting import UseNotes, note_uses
 from epochs.current import current
+from generation.threads import in_thread
 
 from .errors import ApiError
-from .threads import in_thread
 
 HOP_HEADER = "X-Changeover-Hop"
 

@@ -11,10 +11,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from generation import watching
+from generation.draining import cancel_and_wait, draining
 from generation.models import GenerationJob
 
 from .answers import generation
-from .draining import cancel_and_wait, draining
 from .errors import error_body, to_api_error
 
 HEARTBEAT_S = 15.0

@@ -13,19 +13,19 @@ from pydantic import BaseModel, Field
 from apikeys import limits
 from apikeys.models import ApiKey
 from generation import selectors, submission, watching
+from generation.draining import unless_draining
 from generation.models import GenerationJob, JobStatus
+from generation.threads import in_thread
 
 from . import headers
 from .answers import Generation, GenerationList, Status, generation
 from .authentication import to_cancel, to_read, to_submit
-from .draining import unless_draining
 from .errors import ApiError
 from .event_streams import event_stream
 from .openapi import RATE_LIMIT_HEADERS, documented, header_parameter, json_examples
 from .parameters import refuse_stray_parameters
 from .requests import Submission
 from .responses import json_response
-from .threads import in_thread
 
 log = structlog.get_logger(__name__)
 router = Router(tags=["Generations"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.http import HttpRequest, JsonResponse
 
 from generation.readiness import check_readiness
+from generation.threads import in_thread
 
 from .responses import json_response
-from .threads import in_thread
 
 
 async def livez(request: HttpRequest) -> JsonResponse:

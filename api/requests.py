@@ -20,7 +20,8 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from generation.requests import GENERATORS, GenerationRequest
+from generation import generators
+from generation.requests import GenerationRequest
 
 MAX_MESSAGES = 1000
 MAX_PARTS = 100
@@ -179,10 +180,10 @@ class Submission(_Strict):
         None, description="A conversation, oldest message first. Either this or `prompt`."
     )
     generator: str = Field(
-        "text-v1",
+        generators.DEFAULT,
         max_length=60,
         description="Which generator answers. There is one: `text-v1`.",
-        json_schema_extra={"enum": list(GENERATORS)},
+        json_schema_extra={"enum": list(generators.generator_names())},
     )
     priority: Annotated[int, BeforeValidator(_whole)] = Field(
         3, ge=1, le=5, description="1 is the most urgent, 5 the least."

@@ -12,6 +12,7 @@ from ninja import Query, Router
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from generation.threads import in_thread
 from usage.selectors import DaySums, daily_sums
 
 from .authentication import to_read
@@ -19,7 +20,6 @@ from .errors import ApiError
 from .openapi import documented
 from .parameters import refuse_stray_parameters
 from .responses import json_response
-from .threads import in_thread
 
 DEFAULT_DAYS = 30
 MOST_DAYS = 366

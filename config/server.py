@@ -11,7 +11,7 @@ from types import FrameType
 
 import uvicorn
 
-from api.draining import draining
+from generation.draining import draining
 
 
 class Server(uvicorn.Server):

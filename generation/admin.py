@@ -126,7 +126,7 @@ _SHOWN_CHARACTERS = 100_000
 
 def _cancel(job: GenerationJob) -> bool:
     try:
-        submission.cancel(job)
+        submission.cancel_as_staff(job)
     except JobFinished:
         return False
     return True

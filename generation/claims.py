@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, TextField, Value, When
+from django.db.models import Case, F, PositiveIntegerField, Q, TextField, Value, When
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
@@ -28,9 +28,11 @@ from usage.selectors import is_recorded
 
 from .attempt_usage import unwanted_usage_entry, usage_entry
 from .models import GenerationJob, GenerationJobQuerySet, JobStatus
-from .outcomes import Outcome, Postponement, Trace
+from .outcomes import Outcome, Postponement, Progress, Trace
 from .requests import storable
 
+_TOKENS = PositiveIntegerField()
+_MOST_TOKENS = 2**31 - 1
 log = structlog.get_logger(__name__)
 
 
@@ -84,13 +86,19 @@ def signals(claims: Sequence[Claim]) -> Signals:
     )
 
 
-def save_progress(texts: Mapping[Claim, str]) -> None:
-    """The text so far of each claim's job, for whoever watches it."""
-    whens = [
-        When(pk=claim.job_id, attempt=claim.attempt, then=Value(storable(text), TextField()))
-        for claim, text in texts.items()
+def save_progress(running: Mapping[Claim, Progress]) -> None:
+    """How far each claim's job has come, for whoever watches it."""
+    texts = [
+        When(pk=claim.job_id, attempt=claim.attempt, then=Value(storable(progress.text), TextField()))
+        for claim, progress in running.items()
     ]
-    _current(texts).update(text=Case(*whens, default=F("text")))
+    tokens = [
+        When(pk=claim.job_id, attempt=claim.attempt, then=Value(min(progress.tokens, _MOST_TOKENS), _TOKENS))
+        for claim, progress in running.items()
+    ]
+    _current(running).update(
+        text=Case(*texts, default=F("text")), tokens_so_far=Case(*tokens, default=F("tokens_so_far"))
+    )
 
 
 def finish(claim: Claim, outcome: Outcome) -> bool:
@@ -174,6 +182,7 @@ def _take(job: GenerationJob, owner: str) -> int:
         lease_expires_at=_after(settings.GENERATION_LEASE_S),
         started_at=Coalesce(F("started_at"), Now()),
         text="",
+        tokens_so_far=0,
     )
 
 
@@ -213,6 +222,7 @@ def _result(outcome: Outcome) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "text": storable(outcome.text),
+        "tokens_so_far": min(outcome.tokens_so_far, _MOST_TOKENS),
         "tool_calls": [
             {name: storable(value) for name, value in call.items()} for call in outcome.tool_calls
         ],

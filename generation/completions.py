@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from epochs.current import Epochs
 from llmbackends.types import ChatChunk, ChatRequest, ChatResult, EmbeddingRequest, EmbeddingResult
 from llmconfigs.active import ActiveBackend, active_backend
+from llmconfigs.chosen import chosen_backend
 from llmconfigs.health import ensure_healthy
 from llmconfigs.selection import ActiveSpec
 
@@ -76,3 +77,10 @@ class begin:
 
     async def __aexit__(self, *error: Any) -> None:
         await self._backend.__aexit__(*error)
+
+
+@asynccontextmanager
+async def begin_with(chosen: ActiveSpec) -> AsyncIterator[Completion]:
+    """As `begin`, with a configuration that staff chose, active or not, from `llmconfigs.chosen`."""
+    async with chosen_backend(chosen) as lease:
+        yield Completion(lease)

@@ -17,7 +17,7 @@ from . import completions
 from .claims import Claim
 from .failures import API_ERRORS, PublicError, public_error
 from .models import JobStatus
-from .outcomes import AnsweredBy, Outcome, Postponement, Trace, failed
+from .outcomes import AnsweredBy, Outcome, Postponement, Progress, Trace, failed
 from .requests import to_chat_request
 
 log = structlog.get_logger(__name__)
@@ -36,11 +36,11 @@ class Attempt:
         self._answered_by: AnsweredBy | None = None
         self._is_ready = False
         self._first_chunk_s: float | None = None
+        self._tokens = 0
 
     @property
-    def text(self) -> str:
-        """The text so far."""
-        return self._collector.text
+    def progress(self) -> Progress:
+        return Progress(self._collector.text, self._tokens)
 
     async def run(self) -> Outcome | Postponement:
         limit = asyncio.timeout(self.claim.remaining_s)
@@ -58,7 +58,10 @@ class Attempt:
 
     def cancelled(self) -> Outcome:
         """For a caller that cancelled `run()` because the client asked for it."""
-        return Outcome(status=JobStatus.CANCELLED, trace=self._trace(), text=self.text)
+        so_far = self.progress
+        return Outcome(
+            status=JobStatus.CANCELLED, trace=self._trace(), text=so_far.text, tokens_so_far=so_far.tokens
+        )
 
     def cancelled_by_itself(self) -> Outcome:
         """For a caller that did not cancel `run()`: something in the backend did."""
@@ -80,6 +83,10 @@ class Attempt:
         if self._first_chunk_s is None:
             self._first_chunk_s = self._elapsed_s()
         self._collector.add(chunk)
+        if chunk.usage is not None:
+            self._tokens = chunk.usage.completion_tokens
+        elif chunk.text or chunk.reasoning or chunk.tool_calls:
+            self._tokens += 1
 
     def _completed(self) -> Outcome:
         result = self._collector.result()
@@ -88,6 +95,7 @@ class Attempt:
             status=JobStatus.COMPLETED,
             trace=self._trace(),
             text=result.text,
+            tokens_so_far=self._tokens,
             tool_calls=tuple(asdict(call) for call in result.tool_calls),
             finish_reason=result.finish_reason,
             usage=result.usage,
@@ -127,7 +135,7 @@ class Attempt:
 
     def _failed(self, error: PublicError, detail: str) -> Outcome:
         log.warning("job_failed", **self._facts(), code=error.code, because=detail)
-        return failed(error, trace=self._trace(detail), text=self.text)
+        return failed(error, trace=self._trace(detail), progress=self.progress)
 
     def _trace(self, failure_detail: str = "") -> Trace:
         return Trace(self._answered_by, self._first_chunk_s, self._elapsed_s(), failure_detail)

@@ -10,6 +10,7 @@ from django.conf import settings
 from . import claims, lapses
 from .claims import Claim
 from .database_threads import DatabaseThreads
+from .outcomes import NOTHING_YET, Progress
 from .slots import Interruption, Slots
 
 _REAP_S = 5.0
@@ -21,17 +22,17 @@ class Keeper:
     def __init__(self, database: DatabaseThreads, slots: Slots) -> None:
         self._database = database
         self._slots = slots
-        self._stored: dict[Claim, str] = {}
+        self._stored: dict[Claim, Progress] = {}
         self._extend_at = 0.0
         self._reap_at = 0.0
 
     async def tick(self) -> bool:
         """True if there may be jobs in the queue that were not there before."""
-        texts = self._slots.texts()
-        if texts:
-            await self._extend(tuple(texts))
-            await self._interrupt(tuple(texts))
-        await self._save_progress(texts)
+        running = self._slots.progress()
+        if running:
+            await self._extend(tuple(running))
+            await self._interrupt(tuple(running))
+        await self._save_progress(running)
         return await self._reap()
 
     async def _extend(self, running: tuple[Claim, ...]) -> None:
@@ -46,11 +47,15 @@ class Keeper:
         for claim in signals.cancelled:
             self._slots.interrupt(claim, Interruption.CANCELLED)
 
-    async def _save_progress(self, texts: dict[Claim, str]) -> None:
-        grown = {claim: text for claim, text in texts.items() if text != self._stored.get(claim, "")}
-        if grown:
-            await self._database.run(claims.save_progress, grown)
-        self._stored = texts
+    async def _save_progress(self, running: dict[Claim, Progress]) -> None:
+        further = {
+            claim: progress
+            for claim, progress in running.items()
+            if progress != self._stored.get(claim, NOTHING_YET)
+        }
+        if further:
+            await self._database.run(claims.save_progress, further)
+        self._stored = running
 
     async def _reap(self) -> bool:
         if time.monotonic() < self._reap_at:

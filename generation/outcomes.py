@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from llmbackends.types import FinishReason, TokenUsage
 
@@ -32,12 +33,24 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt has come. `tokens`: the pieces of the answer or the count that the backend gave."""
+
+    text: str = ""
+    tokens: int = 0
+
+
+NOTHING_YET: Final = Progress()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished attempt. `text` is what came before a failure or a cancellation, too."""
+    """A finished attempt. `text` and `tokens_so_far` also tell what came before a failure or cancellation."""
 
     status: JobStatus
     trace: Trace
     text: str = ""
+    tokens_so_far: int = 0
     tool_calls: tuple[Mapping[str, str], ...] = ()
     finish_reason: FinishReason | None = None
     usage: TokenUsage | None = None
@@ -52,5 +65,11 @@ class Postponement:
     trace: Trace
 
 
-def failed(error: PublicError, *, trace: Trace, text: str = "") -> Outcome:
-    return Outcome(status=JobStatus.FAILED, trace=trace, text=text, error=error)
+def failed(error: PublicError, *, trace: Trace, progress: Progress = NOTHING_YET) -> Outcome:
+    return Outcome(
+        status=JobStatus.FAILED,
+        trace=trace,
+        text=progress.text,
+        tokens_so_far=progress.tokens,
+        error=error,
+    )

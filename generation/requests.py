@@ -14,9 +14,10 @@ from typing import Any
 
 from llmbackends.types import ChatRequest, ContentPart, ImagePart, JsonObject, Message, TextPart
 
+from . import generators
 from .errors import InvalidRequest, UnknownGenerator
+from .generators import generator_names
 
-GENERATORS = ("text-v1",)
 PRIORITIES = range(1, 6)
 _ROLES = ("system", "user", "assistant")
 
@@ -27,7 +28,7 @@ class GenerationRequest:
 
     prompt: str | None = None
     messages: tuple[JsonObject, ...] = ()
-    generator: str = GENERATORS[0]
+    generator: str = generators.DEFAULT
     priority: int = 3
     metadata: JsonObject = field(default_factory=dict)
 
@@ -45,8 +46,7 @@ class GenerationRequest:
 
 def validate(request: GenerationRequest) -> None:
     """Raises InvalidRequest, also for what the database could not store."""
-    if request.generator not in GENERATORS:
-        raise UnknownGenerator(request.generator, known=GENERATORS)
+    validate_generator(request.generator)
     if request.priority not in PRIORITIES:
         raise InvalidRequest("The priority is a number from 1 (most urgent) to 5.", param="priority")
     if (request.prompt is None) == (not request.messages):
@@ -54,6 +54,12 @@ def validate(request: GenerationRequest) -> None:
     _validate_storable(request.chat_json, param="messages" if request.prompt is None else "prompt")
     _validate_storable(request.metadata, param="metadata")
     to_chat_request(request.chat_json)
+
+
+def validate_generator(name: str) -> None:
+    """Raises UnknownGenerator."""
+    if name not in generator_names():
+        raise UnknownGenerator(name, known=generator_names())
 
 
 def to_chat_request(chat_json: JsonObject) -> ChatRequest:

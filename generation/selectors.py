@@ -1,4 +1,8 @@
-"""Reading jobs on behalf of an API key: its own, or with the scope `manage` those of all keys."""
+"""Reading jobs on behalf of an API key or of a user.
+
+A key sees its own, or with the scope `manage` those of all keys. A user sees those of the keys they own, or
+with the permission generation.view_generationjob all.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ import base64
 import binascii
 import uuid
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from apikeys.models import ApiKey, Scope
 
 from .errors import InvalidRequest, JobNotFound
 from .models import GenerationJob, GenerationJobQuerySet, JobStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 MAX_PAGE = 100
 # The 16 bytes of an id in base64; of the last character two bits are used.
@@ -25,21 +33,21 @@ class Page:
     next_cursor: str | None
 
 
-def job_for(key: ApiKey, job_id: uuid.UUID) -> GenerationJob:
-    """Raises JobNotFound, for another key's job as well."""
-    job = _visible(key).filter(pk=job_id).first()
+def job_for(reader: ApiKey | User, job_id: uuid.UUID) -> GenerationJob:
+    """Raises JobNotFound, for another's job as well."""
+    job = _visible(reader).filter(pk=job_id).first()
     if job is None:
         raise JobNotFound
     return job
 
 
 def jobs_page(
-    key: ApiKey, *, status: JobStatus | None = None, cursor: str | None = None, limit: int = 20
+    reader: ApiKey | User, *, status: JobStatus | None = None, cursor: str | None = None, limit: int = 20
 ) -> Page:
     """Raises InvalidRequest for a cursor that no page gave, and for a limit out of range."""
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"The limit is a number from 1 to {MAX_PAGE}.", param="limit")
-    jobs = _visible(key).defer("request", "failure_detail").order_by("-pk")
+    jobs = _visible(reader).defer("request", "failure_detail").order_by("-pk")
     if status is not None:
         jobs = jobs.filter(status=status)
     if cursor is not None:
@@ -48,8 +56,11 @@ def jobs_page(
     return Page(items[:limit], _cursor(items[limit - 1]) if len(items) > limit else None)
 
 
-def _visible(key: ApiKey) -> GenerationJobQuerySet:
-    return GenerationJob.objects.visible_to(key, all_keys=key.allows(Scope.MANAGE))
+def _visible(reader: ApiKey | User) -> GenerationJobQuerySet:
+    if isinstance(reader, ApiKey):
+        return GenerationJob.objects.visible_to(reader, all_keys=reader.allows(Scope.MANAGE))
+    sees_all = reader.has_perm("generation.view_generationjob")
+    return GenerationJob.objects.select_related("key").visible_to_user(reader, all_keys=sees_all)
 
 
 def _cursor(last: GenerationJob) -> str:

@@ -18,7 +18,7 @@ from .claims import Claim
 from .database_threads import DATABASE_DOWN, DatabaseThreads
 from .execution import Attempt
 from .failures import API_ERRORS
-from .outcomes import Outcome, Postponement, Trace, failed
+from .outcomes import Outcome, Postponement, Progress, Trace, failed
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +70,9 @@ class Slots:
                 self._free()
         return work
 
-    def texts(self) -> dict[Claim, str]:
-        """The text so far of every job."""
-        return {claim: running.attempt.text for claim, running in self._running.items()}
+    def progress(self) -> dict[Claim, Progress]:
+        """How far every job has come."""
+        return {claim: running.attempt.progress for claim, running in self._running.items()}
 
     def interrupt(self, claim: Claim, why: Interruption) -> None:
         """Stops the generation, which closes the connection to the model. No-op for a job that has ended."""

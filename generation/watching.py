@@ -25,8 +25,8 @@ log = structlog.get_logger(__name__)
 _INTERVAL_S = 0.1
 _PAUSE_S = 1.0
 
-_State = tuple[str, int, int]
-"""Status, attempt and length of the text: within an attempt, a text only grows."""
+_State = tuple[str, int, int, int]
+"""Status, attempt, length of the text and tokens: within an attempt, a text only grows."""
 
 
 async def wait_until_finished(job_id: uuid.UUID, *, timeout_s: float) -> GenerationJob:
@@ -44,7 +44,7 @@ async def wait_until_finished(job_id: uuid.UUID, *, timeout_s: float) -> Generat
 
 
 async def changes(job_id: uuid.UUID) -> AsyncIterator[GenerationJob]:
-    """The job as it is now, and again after each change of its status or text, until it is finished.
+    """The job as it is now, and again after each change of its status, text or tokens, until it is finished.
 
     Changes in quick succession come as one. Close it (`contextlib.aclosing`) if you leave it early. Raises as
     wait_until_finished.
@@ -145,8 +145,10 @@ def _deliver(watches: Iterable[_Watch]) -> None:
 def _states(job_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, _State]:
     rows = GenerationJob.objects.filter(pk__in=job_ids).annotate(length=Length("text"))
     return {
-        job_id: (status, attempt, length)
-        for job_id, status, attempt, length in rows.values_list("pk", "status", "attempt", "length")
+        job_id: (status, attempt, length, tokens)
+        for job_id, status, attempt, length, tokens in rows.values_list(
+            "pk", "status", "attempt", "length", "tokens_so_far"
+        )
     }
 
 

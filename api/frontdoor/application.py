@@ -17,6 +17,7 @@ from django.conf import settings
 
 from apikeys import limits
 from epochs.current import Epochs, current
+from generation.draining import draining
 from generation.failures import PublicError
 from generation.metering import Meter
 from llmbackends.errors import UnsupportedFeature
@@ -25,7 +26,6 @@ from usage.entries import Outcome
 from ..anthropic.errors import anthropic_error
 from ..anthropic.messages import MESSAGES
 from ..authentication import require_scope
-from ..draining import draining
 from ..errors import ApiError
 from ..openai import models
 from ..openai.chat import CHAT

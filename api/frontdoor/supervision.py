@@ -7,7 +7,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from ..draining import draining
+from generation.draining import draining
+
 from .exchange import ClientGone, Exchange
 
 UNWATCHED_S = 0.02

@@ -14,7 +14,7 @@ from generation import claims
 from generation.claims import Claim
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
-from generation.outcomes import AnsweredBy, Outcome, Trace, failed
+from generation.outcomes import AnsweredBy, Outcome, Progress, Trace, failed
 from tests.generation.jobs import COMPLETED, TRACE, queue_job
 from usage.models import UsageRecord
 
@@ -64,7 +64,7 @@ def test_cancelled_attempt_is_recorded_with_what_it_used(claim: Claim) -> None:
 
 
 def test_failure_after_the_first_token_is_recorded_with_what_it_used(claim: Claim) -> None:
-    claims.finish(claim, failed(API_ERRORS["backend_error"], trace=TRACE, text="1234"))
+    claims.finish(claim, failed(API_ERRORS["backend_error"], trace=TRACE, progress=Progress("1234", 1)))
 
     record = UsageRecord.objects.get()
     assert (record.outcome, record.error_code) == ("failed", "backend_error")

@@ -8,6 +8,7 @@ from apikeys.models import ApiKey
 from generation import submission
 from generation.claims import Claim, claim_next, extend, give_back, save_progress, signals
 from generation.models import GenerationJob, JobStatus
+from generation.outcomes import Progress
 from tests.generation.jobs import queue_job, seconds_ago
 
 
@@ -64,14 +65,14 @@ def test_extend_leaves_a_job_alone_that_has_another_owner(key: ApiKey) -> None:
     assert job.lease_expires_at == expired_at
 
 
-def test_save_progress_writes_the_text_of_each_current_claim(
+def test_save_progress_writes_how_far_the_job_is_of_each_current_claim(
     key: ApiKey, django_assert_num_queries: object
 ) -> None:
     (first_job, first), (second_job, second), (lost_job, lost) = (claimed(key) for _ in range(3))
     GenerationJob.objects.filter(pk=lost_job.pk).update(status=JobStatus.QUEUED, text="")
 
     with django_assert_num_queries(1):  # type: ignore[operator]
-        save_progress({first: "One", second: "Two", lost: "Late"})
+        save_progress({first: Progress("One", 1), second: Progress("Two", 2), lost: Progress("Late", 3)})
 
-    texts = dict(GenerationJob.objects.values_list("pk", "text"))
-    assert texts == {first_job.pk: "One", second_job.pk: "Two", lost_job.pk: ""}
+    stored = {job.pk: (job.text, job.tokens) for job in GenerationJob.objects.all()}
+    assert stored == {first_job.pk: ("One", 1), second_job.pk: ("Two", 2), lost_job.pk: ("", 0)}

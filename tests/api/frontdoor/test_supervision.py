@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.draining import draining
 from api.frontdoor import supervision
 from api.frontdoor.exchange import ClientGone
 from api.frontdoor.supervision import Drained, Heartbeat, OpenRequests, Supervised
+from generation.draining import draining
 from tests.asyncio_support import run_async
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from api.draining import Draining, draining, unless_draining
+from generation.draining import Draining, draining, unless_draining
 from tests.asyncio_support import run_async
 
 
