@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -11,13 +10,14 @@ from typing import Any, cast
 from uuid import UUID
 
 from generation import watching
-from generation.draining import cancel_and_wait, draining
+from generation.attended import Moment, attended
 from generation.models import GenerationJob
 
 from .answers import generation
 from .errors import error_body, to_api_error
 
 HEARTBEAT_S = 15.0
+_RESTARTING = "The server is about to restart. Connect again to go on."
 
 
 async def event_stream(job_id: UUID) -> AsyncGenerator[bytes, None]:
@@ -26,29 +26,19 @@ async def event_stream(job_id: UUID) -> AsyncGenerator[bytes, None]:
     No database connection is held here: `watching` reads for all streams of the process.
     """
     told = _Told()
-    async with aclosing(cast(AsyncGenerator[GenerationJob], watching.changes(job_id))) as changes:
-        upcoming = asyncio.ensure_future(anext(changes, None))
-        drained = asyncio.ensure_future(draining.wait())
-        try:
-            while not drained.done():
-                await asyncio.wait(
-                    (upcoming, drained), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
-                )
-                if upcoming.done():
-                    if (job := upcoming.result()) is None:
-                        return
+    changes = cast(AsyncGenerator[GenerationJob], watching.changes(job_id))
+    try:
+        async with aclosing(attended(changes, silence_s=HEARTBEAT_S)) as moments:
+            async for job in moments:
+                if job is Moment.SILENCE:
+                    yield b": waiting\n\n"
+                elif job is Moment.DRAINING:
+                    yield _event("draining", {"message": _RESTARTING})
+                else:
                     for event in told.news(job):
                         yield event
-                    if job.is_finished:
-                        return
-                    upcoming = asyncio.ensure_future(anext(changes, None))
-                elif not drained.done():
-                    yield b": waiting\n\n"
-            yield _event("draining", {"message": "The server is about to restart. Connect again to go on."})
-        except Exception as error:
-            yield _event("error", {"error": error_body(to_api_error(error).public)})
-        finally:
-            await cancel_and_wait(upcoming, drained)
+    except Exception as error:
+        yield _event("error", {"error": error_body(to_api_error(error).public)})
 
 
 @dataclass

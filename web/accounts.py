@@ -39,4 +39,6 @@ def start(request: HttpRequest) -> HttpResponse:
     """To where one's work is."""
     if not request.user.is_authenticated:
         return redirect("web:login")
-    return redirect("admin:index" if request.user.is_staff else "web:playground")
+    if request.user.is_staff:
+        return redirect("admin:index")
+    return redirect("web:playground" if request.user.has_perm("generation.use_playground") else "web:jobs")

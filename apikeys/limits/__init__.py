@@ -5,6 +5,6 @@ numbers are the key's own, else the settings'; 0 is no limit. With REDIS_URL the
 without it (or while Redis is away) each process counts for itself.
 """
 
-from .admission import NO_LIMIT, Admission, admit, close, is_limited
+from .admission import NO_LIMIT, Admission, admit, admit_as, close, is_limited
 
-__all__ = ["NO_LIMIT", "Admission", "admit", "close", "is_limited"]
+__all__ = ["NO_LIMIT", "Admission", "admit", "admit_as", "close", "is_limited"]

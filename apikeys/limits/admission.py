@@ -61,6 +61,14 @@ async def admit(key: ApiKey) -> Admission:
     return await _counter().use(request.admitted_by)
 
 
+async def admit_as(owner: str) -> Admission:
+    """As `admit`, for who comes without a key, such as "user 7": with the numbers of the settings."""
+    request = _Request(owner, settings.API_REQUESTS_PER_MINUTE, settings.API_CONCURRENT_REQUESTS)
+    if not (request.per_minute or request.at_once):
+        return NO_LIMIT
+    return await _counter().use(request.admitted_by)
+
+
 async def close() -> None:
     """Gives back what the limits hold on this event loop: connections to Redis."""
     if counter := _counters.pop(asyncio.get_running_loop(), None):

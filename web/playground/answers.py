@@ -1,0 +1,231 @@
+"""One answer in the playground, from the question to the usage record.
+
+A task of its own talks to the model: the view waits for the first piece, and so can give an early error its
+status, and the response takes over from there. Whoever leaves stops the task, which closes the connection to
+the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from dataclasses import dataclass
+
+import structlog
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from apikeys import limits
+from apikeys.errors import RateLimited
+from generation import completions
+from generation.attended import Moment, attended
+from generation.completions import Completion
+from generation.draining import cancel_and_wait
+from generation.failures import API_ERRORS, PublicError, public_error
+from generation.metering import Meter
+from llmbackends.errors import BackendError
+from llmbackends.types import ChatRequest
+from llmconfigs.selection import ActiveSpec
+from usage.entries import Outcome
+
+from ..event_stream import HEARTBEAT, HEARTBEAT_S, event, release_connections
+from ..sentences import sentence
+
+log = structlog.get_logger(__name__)
+
+ROUTE = "playground"
+_AHEAD = 64
+"""Pieces that may wait for the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, in which request. `sees_causes`: is told the cause of a failure, which names providers."""
+
+    user_id: int | None
+    name: str
+    request_id: str
+    sees_causes: bool = False
+
+    def meter(self) -> Meter:
+        return Meter(key_id=None, request_id=self.request_id, route=ROUTE, user=(self.user_id, self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`note`: why the answer is not whole, if it is not."""
+
+    tokens: int
+    is_estimated: bool
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """`cause` is "" for who may not see it."""
+
+    status: int
+    message: str
+    cause: str = ""
+
+
+Item = Piece | Ended | Failed
+"""An answer is pieces and, once, how it ended."""
+
+
+class Answer:
+    """Begins at once, on the running event loop. Iterate over it to the end, or `stop` it."""
+
+    def __init__(
+        self,
+        request: ChatRequest,
+        asker: Asker,
+        *,
+        chosen: ActiveSpec | None = None,
+        is_streamed: bool = True,
+    ) -> None:
+        self._request = request
+        self._asker = asker
+        self._chosen = chosen
+        self._meter = asker.meter()
+        self._meter.asked([request], is_streamed=is_streamed)
+        self._restarting = Failed(503, _("The server is about to restart. Try again in a moment."))
+        self._row: asyncio.Queue[Item] = asyncio.Queue(_AHEAD)
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._work())
+
+    async def first(self) -> Item:
+        """Waits for it, and leaves it in its place. Stops the answer if the wait is cancelled."""
+        try:
+            item = await self._row.get()
+        except BaseException:
+            await self.stop()
+            raise
+        self._first = item
+        return item
+
+    async def items(self) -> AsyncGenerator[Item | None, None]:
+        """All items, after `first`; None whenever nothing has come for a while.
+
+        When the process drains, the answer has settings.API_DRAIN_S left.
+        """
+        try:
+            async with aclosing(
+                attended(self._in_row(), silence_s=HEARTBEAT_S, grace_s=settings.API_DRAIN_S)
+            ) as moments:
+                async for item in moments:
+                    if item is Moment.SILENCE:
+                        yield None
+                    elif item is Moment.DRAINING:
+                        yield self._restarting
+                    else:
+                        yield item
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """When it returns, the connection to the model is closed."""
+        await cancel_and_wait(self._task)
+
+    def stop_soon(self) -> None:
+        """From any thread."""
+        with suppress(RuntimeError):  # the loop is closed, and the task with it
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def _in_row(self) -> AsyncGenerator[Item, None]:
+        item = self._first
+        yield item
+        while isinstance(item, Piece):
+            item = await self._row.get()
+            yield item
+
+    async def _work(self) -> None:
+        try:
+            await self._row.put(await self._generate())
+        except asyncio.CancelledError:
+            self._meter.end(Outcome.CANCELLED)
+            raise
+        except Exception as error:
+            await self._row.put(self._failed(error))
+
+    async def _generate(self) -> Ended:
+        began_at, reason = time.monotonic(), None
+        async with await limits.admit_as(f"user {self._asker.user_id}"), self._begin() as completion:
+            self._meter.answered_by(completion)
+            async with completion.stream_all([self._request]) as chunks:
+                async for _number, chunk in chunks:
+                    self._meter.add_chunk(chunk)
+                    reason = chunk.finish_reason or reason
+                    if chunk.text:
+                        await self._row.put(Piece(chunk.text))
+        self._meter.end(Outcome.COMPLETED)
+        return Ended(
+            tokens=self._meter.usage.completion_tokens,
+            is_estimated=self._meter.is_estimated,
+            seconds=time.monotonic() - began_at,
+            note=_("The answer was cut: it is as long as is allowed.") if reason == "length" else "",
+        )
+
+    def _begin(self) -> AbstractAsyncContextManager[Completion]:
+        return completions.begin_with(self._chosen) if self._chosen else completions.begin()
+
+    def _failed(self, error: Exception) -> Failed:
+        public = _public(error)
+        self._meter.fail(public)
+        cause = error.message if isinstance(error, BackendError) and self._asker.sees_causes else ""
+        return Failed(public.status, sentence(public.code), cause)
+
+
+class Events:
+    """The answer as server-sent events. `close` is what Django calls when it has done with a response."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        await release_connections()
+        async with aclosing(self._answer.items()) as items:
+            async for item in items:
+                yield HEARTBEAT if item is None else as_event(item)
+
+    def close(self) -> None:
+        self._answer.stop_soon()
+
+
+def as_event(item: Item) -> bytes:
+    match item:
+        case Piece(text):
+            return event("text", {"text": text})
+        case Ended(tokens, is_estimated, seconds, note):
+            return event("end", {"about": describe(tokens, is_estimated, seconds), "note": note})
+        case Failed(_, message, cause):
+            return event("error", {"message": message, "cause": cause})
+
+
+def describe(tokens: int, is_estimated: bool, seconds: float) -> str:
+    """Such as "35 tokens · 2.1 s"."""
+    counted, estimated = (
+        _("%(tokens)d tokens · %(seconds).1f s"),
+        _("about %(tokens)d tokens · %(seconds).1f s"),
+    )
+    template = estimated if is_estimated else counted
+    return template % {"tokens": tokens, "seconds": seconds}
+
+
+def _public(error: Exception) -> PublicError:
+    if isinstance(error, BackendError):
+        public = public_error(error)
+        log.warning("playground_answer_failed", code=public.code, because=f"{type(error).__name__}: {error}")
+        return public
+    if isinstance(error, RateLimited):
+        return API_ERRORS["rate_limit_exceeded"]
+    log.exception("playground_answer_crashed", exc_info=error)
+    return API_ERRORS["internal_error"]

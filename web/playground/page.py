@@ -1,0 +1,64 @@
+"""What the playground's page shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from generation.generators import DEFAULT, generator_names
+from llmconfigs.models import LLMConfig
+
+from .answers import Failed
+from .conversation import MAX_CHARACTERS, Turn, turns_json
+
+COMPARE = "llmconfigs.view_llmconfig"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One conversation. `name`: the field that it travels in; the rest is of its last answer."""
+
+    name: str
+    turns: tuple[Turn, ...] = ()
+    about: str = ""
+    note: str = ""
+    failure: Failed | None = None
+
+    @property
+    def turns_json(self) -> str:
+        return turns_json(self.turns)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`config_id`: of the configuration in the column beside. `message`: what is still to be sent."""
+
+    main: Column = Column("turns")
+    beside: Column = Column("beside")
+    generator: str = DEFAULT
+    config_id: int | None = None
+    message: str = ""
+    problem: str = ""
+
+
+def render_page(request: HttpRequest, page: Page) -> HttpResponse:
+    context = {"page": page, "generators": generator_names(), "most": MAX_CHARACTERS}
+    status = 422 if page.problem else 200
+    return render(request, "web/playground.html", context | _comparison(request.user, page), status=status)
+
+
+def _comparison(user: Any, page: Page) -> dict[str, Any]:
+    """For staff alone: which configurations there are, and what the columns are called."""
+    if not user.has_perm(COMPARE):
+        return {}
+    configs = dict(LLMConfig.objects.filter(is_active=False).values_list("pk", "name"))
+    active = LLMConfig.objects.active().values_list("name", flat=True).first()
+    return {
+        "configs": configs,
+        "main_title": _("Active: %(name)s") % {"name": active or _("the environment's")},
+        "beside_title": configs.get(page.config_id, "") if page.config_id else "",
+    }

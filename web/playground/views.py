@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from generation.threads import in_thread
+from llmbackends.errors import ConfigurationError
+from llmconfigs.chosen import chosen_spec
+from llmconfigs.models import LLMConfig
+from llmconfigs.selection import ActiveSpec
+
+from ..access import needs
+from ..event_stream import stream_response
+from ..sentences import sentence
+from .answers import Answer, Asker, Events, Failed, Piece, describe
+from .conversation import Ask, Turn, Unacceptable, read_ask, read_config_id, read_generator, read_turns
+from .page import COMPARE, Column, Page, render_page
+
+USE = "generation.use_playground"
+
+
+@needs(USE)
+@require_safe
+def playground(request: HttpRequest) -> HttpResponse:
+    return render_page(request, Page())
+
+
+@needs(USE)
+@require_POST
+async def stream(request: HttpRequest) -> HttpResponseBase:
+    """One answer as server-sent events; what goes wrong before its first piece is JSON with a status."""
+    try:
+        ask, chosen = read_ask(request.POST), await _chosen(request)
+        read_generator(request.POST)
+    except (Unacceptable, ConfigurationError) as error:
+        return _told(_refusal(error))
+    answer = Answer(ask.request, await _asker(request), chosen=chosen)
+    first = await answer.first()
+    return _told(first) if isinstance(first, Failed) else stream_response(Events(answer))
+
+
+@needs(USE)
+@require_POST
+async def ask(request: HttpRequest) -> HttpResponse:
+    """Without JavaScript: the whole page again, with the answer, or the answers beside each other."""
+    try:
+        page = await _answered(request)
+    except Unacceptable as error:
+        page = Page(
+            main=Column("turns", _turns_or_none(request, "turns")),
+            beside=Column("beside", _turns_or_none(request, "beside")),
+            message=request.POST.get("message", ""),
+            problem=error.message,
+        )
+    return await in_thread(render_page, request, page)
+
+
+async def _answered(request: HttpRequest) -> Page:
+    """Raises Unacceptable."""
+    form = request.POST
+    page = Page(generator=read_generator(form), config_id=read_config_id(form))
+    ask, asker = read_ask(form), await _asker(request)
+    if page.config_id is None:
+        page = replace(page, main=await _column(page.main, ask, asker))
+    else:
+        beside = _column_beside(request, page.beside, read_ask(form, turns="beside"), asker)
+        both = await asyncio.gather(_column(page.main, ask, asker), beside)
+        page = replace(page, main=both[0], beside=both[1])
+    return page if page.main.turns != ask.turns else replace(page, message=ask.message)
+
+
+async def _column_beside(request: HttpRequest, column: Column, ask: Ask, asker: Asker) -> Column:
+    try:
+        chosen = await _chosen(request)
+    except ConfigurationError as error:
+        return replace(column, turns=ask.turns, failure=_refusal(error))
+    return await _column(column, ask, asker, chosen)
+
+
+async def _column(column: Column, ask: Ask, asker: Asker, chosen: ActiveSpec | None = None) -> Column:
+    answer = Answer(ask.request, asker, chosen=chosen, is_streamed=False)
+    await answer.first()
+    text = ""
+    async with aclosing(answer.items()) as items:
+        async for item in items:
+            if isinstance(item, Piece):
+                text += item.text
+            elif isinstance(item, Failed):
+                column = replace(column, failure=item)
+            elif item is not None:
+                about = describe(item.tokens, item.is_estimated, item.seconds)
+                column = replace(column, about=about, note=item.note)
+    return replace(column, turns=ask.answered(text))
+
+
+async def _asker(request: HttpRequest) -> Asker:
+    user = await request.auser()
+    sees_causes = await user.ahas_perm(COMPARE)
+    return Asker(user.pk, user.get_username(), request.request_id, sees_causes)  # type: ignore[attr-defined]
+
+
+async def _chosen(request: HttpRequest) -> ActiveSpec | None:
+    """The configuration to compare with. Raises Unacceptable, the same for who may see none as where there is
+    none, and ConfigurationError."""
+    config_id = read_config_id(request.POST)
+    if config_id is None:
+        return None
+    user = await request.auser()
+    if await user.ahas_perm(COMPARE):
+        try:
+            return await in_thread(chosen_spec, config_id)
+        except LLMConfig.DoesNotExist:
+            pass
+    raise Unacceptable(_("There is no such configuration."))
+
+
+def _refusal(error: Unacceptable | ConfigurationError) -> Failed:
+    """A ConfigurationError is of a chosen configuration, whose reader may see the cause."""
+    if isinstance(error, Unacceptable):
+        return Failed(422, error.message)
+    return Failed(503, sentence("backend_unavailable"), error.message)
+
+
+def _told(failed: Failed) -> JsonResponse:
+    response = JsonResponse({"message": failed.message, "cause": failed.cause}, status=failed.status)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # where it was made, with its cause
+    return response
+
+
+def _turns_or_none(request: HttpRequest, name: str) -> tuple[Turn, ...]:
+    try:
+        return read_turns(request.POST.get(name, ""))
+    except Unacceptable:
+        return ()
