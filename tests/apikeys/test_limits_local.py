@@ -204,3 +204,18 @@ def test_the_check_for_a_limit_is_cheap() -> None:
         limits.is_limited(free)
 
     assert (time.perf_counter() - started) / 10_000 < 20e-6
+
+
+def test_who_comes_without_a_key_has_the_numbers_of_the_settings(settings) -> None:
+    settings.API_CONCURRENT_REQUESTS = 1
+
+    async def ask() -> None:
+        async with await limits.admit_as("user 7"):
+            with pytest.raises(TooManyAtOnce):
+                await limits.admit_as("user 7")
+            async with await limits.admit_as("user 8"):
+                pass
+        async with await limits.admit_as("user 7"):
+            pass
+
+    run_async(ask())

@@ -227,3 +227,21 @@ def test_cancelled_attempt_closes_the_stream_and_keeps_the_text(backend: Scripte
 
     assert (outcome.status, outcome.text) == (JobStatus.CANCELLED, "Half")
     assert backend.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("chunks", "tokens"),
+    [
+        ([ChatChunk("a"), ChatChunk("b"), ChatChunk("c")], 3),
+        ([ChatChunk(reasoning="a"), ChatChunk("b")], 2),
+        ([ChatChunk(tool_calls=(ToolCallDelta(0, name="f"),)), ChatChunk()], 1),
+        ([ChatChunk("a"), ChatChunk(usage=TokenUsage(3, 17))], 17),
+    ],
+    ids=["texts", "reasoning", "tool calls", "the backend's count"],
+)
+def test_attempt_counts_the_tokens_so_far(
+    backend: ScriptedBackend, chunks: list[ChatChunk], tokens: int
+) -> None:
+    backend.stream_steps = [*chunks, errors.BadAnswer("garbage")]
+
+    assert outcome_of().tokens_so_far == tokens

@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 from apikeys.models import ApiKey
+from audit.actions import Action
+from audit.models import AuditEvent
 from generation.claims import claim_next
 from generation.errors import JobFinished
 from generation.models import JobStatus
-from generation.submission import cancel
+from generation.submission import cancel, cancel_as_staff
 from tests.generation.jobs import queue_job
 
 
@@ -48,3 +50,23 @@ def test_cancel_of_a_finished_job_is_refused(key: ApiKey, status: JobStatus) -> 
     job.refresh_from_db()
     assert caught.value.job.status == status
     assert job.cancel_requested_at is None
+
+
+def test_cancel_as_staff_tells_the_audit_trail(key: ApiKey) -> None:
+    job = queue_job(key)
+
+    assert cancel_as_staff(job).status == JobStatus.CANCELLED
+
+    event = AuditEvent.objects.get()
+    assert event.action == Action.JOB_CANCELLED
+    assert (event.subject_kind, event.subject_id) == ("job", str(job.pk))
+    assert event.details == {"status": "cancelled"}
+
+
+def test_cancel_as_staff_of_a_finished_job_tells_nothing(key: ApiKey) -> None:
+    job = cancel(queue_job(key))
+
+    with pytest.raises(JobFinished):
+        cancel_as_staff(job)
+
+    assert not AuditEvent.objects.exists()

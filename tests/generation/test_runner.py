@@ -95,13 +95,13 @@ def test_runner_works_on_as_many_jobs_at_a_time_as_it_has_slots(
     assert len(backend.requests) == 2
 
 
-def test_runner_shows_the_text_so_far(backend: ScriptedBackend, key: ApiKey) -> None:
-    backend.stream_steps = [ChatChunk("Half an ans"), FOREVER]
+def test_runner_shows_the_text_and_tokens_so_far(backend: ScriptedBackend, key: ApiKey) -> None:
+    backend.stream_steps = [ChatChunk("Half"), ChatChunk(" an ans"), FOREVER]
     job = queue_job(key)
 
     def has_text() -> bool:
         job.refresh_from_db()
-        return job.text == "Half an ans"
+        return (job.text, job.tokens) == ("Half an ans", 2)
 
     with running():
         wait_until(has_text, timeout_s=5)

@@ -10,6 +10,7 @@ from generation.errors import InvalidRequest, JobNotFound
 from generation.models import JobStatus
 from generation.selectors import job_for, jobs_page
 from tests.generation.jobs import queue_job
+from tests.people import user_with
 
 
 @pytest.fixture
@@ -38,6 +39,27 @@ def test_job_for_a_stranger_is_not_found_like_one_that_does_not_exist(key: ApiKe
         job_for(stranger, uuid.uuid4())
 
     assert strangers.value.message == unknown.value.message
+
+
+def test_job_for_a_user_is_one_of_a_key_they_own(key: ApiKey) -> None:
+    mina, noa = user_with(name="mina"), user_with(name="noa")
+    own = queue_job(issuing.issue(name="Mine", scopes=[Scope.READ], owner=mina).key)
+    robots = queue_job(key)
+
+    assert job_for(mina, own.pk) == own
+    assert jobs_page(mina).items == (own,)
+    assert jobs_page(noa).items == ()
+    for reader, job in ((mina, robots), (noa, own)):
+        with pytest.raises(JobNotFound):
+            job_for(reader, job.pk)
+
+
+def test_job_for_a_user_with_the_permission_is_anybodys(key: ApiKey) -> None:
+    job = queue_job(key)
+    oskar = user_with("generation.view_generationjob")
+
+    assert job_for(oskar, job.pk) == job
+    assert jobs_page(oskar).items == (job,)
 
 
 def test_jobs_page_follows_the_cursor_through_all_own_jobs_newest_first(

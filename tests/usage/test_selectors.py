@@ -11,7 +11,7 @@ from llmconfigs.models import LLMConfig
 from tests.usage.entries import entry
 from usage import records, selectors
 from usage.entries import Outcome
-from usage.selectors import ConfigUse, DaySums, daily_sums, uses_of_configs
+from usage.selectors import ConfigUse, DaySums, daily_sums, requests_of_day, uses_of_configs
 
 FIRST, LAST = date(2026, 2, 27), date(2026, 3, 2)
 
@@ -115,3 +115,21 @@ def test_uses_are_one_query(key: ApiKey, django_assert_num_queries: Any) -> None
 
     with django_assert_num_queries(1):
         uses_of_configs(ids, since=at(1))
+
+
+def test_requests_of_day_are_counted_for_each_key(key: ApiKey) -> None:
+    other = issuing.issue(name="Other", scopes=["read"]).key
+    idle = issuing.issue(name="Idle", scopes=["read"]).key
+    records.store(
+        [
+            entry(key, at=at(2, 0)),
+            entry(key, at=at(2, 23, 59)),
+            entry(key, at=at(2), outcome=Outcome.FAILED),
+            entry(key, at=at(2), outcome=Outcome.REFUSED),
+            entry(key, at=at(1, 23, 59)),
+            entry(key, at=at(3, 0)),
+            entry(other, at=at(2)),
+        ]
+    )
+
+    assert requests_of_day([key.pk, idle.pk], date(2026, 3, 2)) == {key.pk: 3}

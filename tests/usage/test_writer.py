@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,14 @@ def test_record_is_stored_as_it_was_given(writer: UsageWriter, key: ApiKey) -> N
         outcome=Outcome(row.outcome),
     )
     assert shown == given
+
+
+def test_record_of_a_page_has_a_user_and_no_key(writer: UsageWriter) -> None:
+    writer.record(replace(entry(0), api_key_id=None, user_id=7, user_name="mina"))
+    assert writer.flush(timeout_s=10)
+
+    row = UsageRecord.objects.get()
+    assert (row.api_key, row.user_id, row.user_name) == (None, 7, "mina")
 
 
 def test_record_is_stored_without_a_flush(writer: UsageWriter, key: ApiKey) -> None:

@@ -1,0 +1,142 @@
+"""No byte that a user gets from a page tells what is behind it: see tests/api/test_opacity.py.
+
+Every page of the playground, of jobs and of keys is walked through success and every failure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from apikeys import issuing
+from apikeys.models import ApiKey
+from generation import submission
+from generation.models import GenerationJob
+from generation.requests import GenerationRequest
+from llmbackends.secret import Secret
+from llmconfigs.models import LLMConfig
+from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
+from tests.api.server import wait_until
+from tests.api.test_opacity import Recording
+from tests.web.visitors import Visitor
+
+USE, CREATE = "generation.use_playground", "apikeys.add_own_apikey"
+ASK, STREAM = "/playground/ask/", "/playground/stream/"
+
+
+@pytest.fixture
+def mina(visit_as: Callable[..., Visitor]) -> Visitor:
+    return visit_as(USE, CREATE)
+
+
+@pytest.fixture
+def recorded(mina: Visitor) -> Iterator[Recording]:
+    with Recording() as recording:
+        mina._transport = recording
+        mina._mounts = {}
+        yield recording
+
+
+@pytest.fixture(autouse=True)
+def _impatient(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generation.execution._FIRST_DELAY_S", 3600.0)
+    monkeypatch.setattr("generation.execution._LONGEST_DELAY_S", 3600.0)
+    settings.LLM_HEALTH_CHECK_TTL_S = 0
+
+
+@pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.provider)
+def upstream(request: pytest.FixtureRequest, activate: Callable[..., LLMConfig]) -> Iterator[Upstream]:
+    upstream: Upstream = request.param
+    with running(upstream) as url:
+        activate(
+            upstream.provider,
+            name=f"{MARK}-config",
+            model_name=MODEL,
+            max_retries=0,
+            endpoint_url=f"{url}/{MARK}-endpoint",
+            api_key=Secret(upstream.key),
+            options=upstream.options,
+        )
+        yield upstream
+
+
+def walk_playground(mina: Visitor, prompt: str) -> str:
+    pages = [mina.get("/playground/")]
+    for path in (ASK, STREAM):
+        pages.append(mina.post(path, data={"message": prompt, "turns": ""}))
+        pages.append(mina.post(path, data={"message": prompt, "config": str(LLMConfig.objects.get().pk)}))
+        pages.append(mina.post(path, data={"message": ""}))
+    return "".join(page.text for page in pages)
+
+
+def walk_jobs(mina: Visitor, key: ApiKey, prompts: list[str]) -> None:
+    jobs = [submission.submit(key=key, request=GenerationRequest(prompt=f"[{each}]")).job for each in prompts]
+    wait_until(lambda: all(job.is_finished for job in GenerationJob.objects.all()))
+    for path in ("/jobs/", "/jobs/?status=failed", "/jobs/?status=completed"):
+        assert mina.get(path).status_code == 200
+    for job in jobs:
+        assert mina.get(f"/jobs/{job.pk}/").status_code == 200
+        assert mina.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"}).status_code == 200
+        assert mina.get(f"/jobs/{job.pk}/events/").status_code == 200
+        assert mina.post(f"/jobs/{job.pk}/cancel/").status_code == 302
+
+
+def test_marks_behind_the_pages_never_reach_a_user(
+    upstream: Upstream, mina: Visitor, recorded: Recording, runner: None
+) -> None:
+    key = issuing.issue(name="Mine", scopes=["generate"], owner=mina.user).key
+
+    answered = walk_playground(mina, "Hello")
+    for failure in FAILURES:
+        walk_playground(mina, f"[{failure}]")
+    walk_jobs(mina, key, ["success", *FAILURES])
+    for path in ("/keys/", "/keys/new/"):
+        assert mina.get(path).status_code == 200
+
+    assert answered.count(TEXT) >= 2
+    assert MARK in str(list(GenerationJob.objects.values("config_name", "failure_detail")))
+    assert recorded.findings() == []
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, RuntimeError])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "generation.completions.active_backend",
+        "generation.selectors.job_for",
+        "generation.selectors.jobs_page",
+        "web.keys.requests_of_day",
+        "web.playground.views.read_ask",
+    ],
+)
+def test_crashes_are_neutral(
+    mina: Visitor,
+    recorded: Recording,
+    activate: Callable[..., LLMConfig],
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    error: type[Exception],
+) -> None:
+    activate(name=f"{MARK}-config")
+    key = issuing.issue(name="Mine", scopes=["generate"], owner=mina.user).key
+    job = submission.submit(key=key, request=GenerationRequest(prompt="Hello")).job
+
+    def crash(*args: Any, **kwargs: Any) -> Any:
+        raise error(f"{MARK} at llama.cpp, http://{MARK}:8080")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, crash)
+        answers = [
+            mina.get("/jobs/"),
+            mina.get(f"/jobs/{job.pk}/"),
+            mina.get("/keys/"),
+            mina.post(ASK, data={"message": "Hello"}),
+            mina.post(STREAM, data={"message": "Hello"}),
+        ]
+
+    assert 500 in {answer.status_code for answer in answers}
+    assert re.findall(MARK, recorded.bytes.decode()) == []
+    assert recorded.findings() == []
