@@ -113,7 +113,7 @@
         if (name === "error") this.fail(data);
         hasEnded = name !== "text";
       }
-      if (!hasEnded) throw new Error("The stream ended early.");
+      if (!hasEnded) this.fail({ message: form.dataset.lost });
     }
   }
 

@@ -8,7 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
+
+from tests.people import permission
 
 PASSWORD = "a-password-for-the-tests"
 
@@ -19,7 +21,7 @@ def make_user(name: str, *permissions: str, groups: tuple[str, ...] = (), **valu
     # Fewer rounds than Django's own, which would take half a second for each user.
     user.password = PBKDF2PasswordHasher().encode(PASSWORD, "salt-for-the-tests-only", iterations=1000)
     user.save()
-    user.user_permissions.set(map(_permission, permissions))
+    user.user_permissions.set(map(permission, permissions))
     user.groups.set(Group.objects.filter(name__in=groups))
     assert user.groups.count() == len(groups)
     return user
@@ -33,8 +35,3 @@ def session_cookie(user: User) -> str:
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
     return str(session.session_key)
-
-
-def _permission(name: str) -> Permission:
-    app, codename = name.split(".")
-    return Permission.objects.get(content_type__app_label=app, codename=codename)

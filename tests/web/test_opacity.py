@@ -16,11 +16,11 @@ from apikeys.models import ApiKey
 from generation import submission
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
-from llmbackends.secret import Secret
 from llmconfigs.models import LLMConfig
-from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
+from tests.api.frontdoor.test_opacity import upstream  # noqa: F401
+from tests.api.marked_upstream import FAILURES, MARK, TEXT, Upstream
 from tests.api.server import wait_until
-from tests.api.test_opacity import Recording
+from tests.api.test_opacity import Recording, _impatient  # noqa: F401
 from tests.web.visitors import Visitor
 
 USE, CREATE = "generation.use_playground", "apikeys.add_own_apikey"
@@ -38,29 +38,6 @@ def recorded(mina: Visitor) -> Iterator[Recording]:
         mina._transport = recording
         mina._mounts = {}
         yield recording
-
-
-@pytest.fixture(autouse=True)
-def _impatient(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generation.execution._FIRST_DELAY_S", 3600.0)
-    monkeypatch.setattr("generation.execution._LONGEST_DELAY_S", 3600.0)
-    settings.LLM_HEALTH_CHECK_TTL_S = 0
-
-
-@pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.provider)
-def upstream(request: pytest.FixtureRequest, activate: Callable[..., LLMConfig]) -> Iterator[Upstream]:
-    upstream: Upstream = request.param
-    with running(upstream) as url:
-        activate(
-            upstream.provider,
-            name=f"{MARK}-config",
-            model_name=MODEL,
-            max_retries=0,
-            endpoint_url=f"{url}/{MARK}-endpoint",
-            api_key=Secret(upstream.key),
-            options=upstream.options,
-        )
-        yield upstream
 
 
 def walk_playground(mina: Visitor, prompt: str) -> str:
@@ -85,7 +62,10 @@ def walk_jobs(mina: Visitor, key: ApiKey, prompts: list[str]) -> None:
 
 
 def test_marks_behind_the_pages_never_reach_a_user(
-    upstream: Upstream, mina: Visitor, recorded: Recording, runner: None
+    upstream: Upstream,  # noqa: F811
+    mina: Visitor,
+    recorded: Recording,
+    runner: None,
 ) -> None:
     key = issuing.issue(name="Mine", scopes=["generate"], owner=mina.user).key
 

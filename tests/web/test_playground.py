@@ -216,6 +216,8 @@ def test_others_can_neither_see_nor_choose_a_configuration(
     refused = mina.post(ASK, data={"message": "Who?", "config": str(other.pk)})
     unknown = mina.post(ASK, data={"message": "Who?", "config": "987654"})
 
+    assert writer.flush(timeout_s=10)
+    assert not UsageRecord.objects.exists()
     assert "Compare" not in page
     assert "Main" not in page.partition("<main")[2]
     assert refused.status_code == unknown.status_code == 422

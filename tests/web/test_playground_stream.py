@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
-from django.db import connection
 
 from generation.draining import draining
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
 from tests.api.server import wait_until
 from tests.api.sse import Event, events_in
+from tests.api.test_events import _server_connections
 from tests.llmbackends import faults
+from tests.llmbackends.fault_server import Fault, FaultServer
 from tests.web.visitors import Visitor
 from usage import writer
 from usage.models import UsageRecord
@@ -29,6 +31,14 @@ QUESTION = {"message": "What is a tide?", "turns": ""}
 @pytest.fixture
 def mina(visit_as: Callable[..., Visitor]) -> Visitor:
     return visit_as(USE)
+
+
+@contextlib.contextmanager
+def model_that(*answers: Fault) -> Iterator[FaultServer]:
+    """When it is over, nobody is connected to the model any more."""
+    with upstream.running(*answers) as service:
+        yield service
+        wait_until(lambda: service.open_connections == 0, timeout_s=1)
 
 
 @contextlib.contextmanager
@@ -80,7 +90,7 @@ def test_stream_comes_with_headers_that_let_it_through_proxies(
 
 
 def test_conversation_is_what_the_model_gets(mina: Visitor, activate: Callable[..., LLMConfig]) -> None:
-    with upstream.running(upstream.STALLED) as service:
+    with model_that(upstream.STALLED) as service:
         activate("vllm", endpoint_url=service.url)
         turns = '[{"role": "user", "text": "One"}, {"role": "assistant", "text": "Two"}]'
         with asking(mina, turns=turns) as events:
@@ -130,7 +140,7 @@ def test_staff_are_told_the_cause(
 def test_stop_closes_the_connection_to_the_model_within_a_second(
     mina: Visitor, activate: Callable[..., LLMConfig]
 ) -> None:
-    with upstream.running(upstream.STALLED) as service:
+    with model_that(upstream.STALLED) as service:
         activate("vllm", endpoint_url=service.url)
 
         with asking(mina) as events:
@@ -142,7 +152,7 @@ def test_stop_closes_the_connection_to_the_model_within_a_second(
 
 
 def test_stop_before_the_first_piece_does_so_too(mina: Visitor, activate: Callable[..., LLMConfig]) -> None:
-    with upstream.running(faults.silence) as service:
+    with model_that(faults.silence) as service:
         activate("vllm", endpoint_url=service.url)
 
         with contextlib.suppress(httpx.ReadTimeout):
@@ -155,7 +165,7 @@ def test_stop_before_the_first_piece_does_so_too(mina: Visitor, activate: Callab
 def test_stop_without_javascript_is_to_leave_the_page(
     mina: Visitor, activate: Callable[..., LLMConfig]
 ) -> None:
-    with upstream.running(upstream.STALLED) as service:
+    with model_that(upstream.STALLED) as service:
         activate("vllm", endpoint_url=service.url)
 
         with contextlib.suppress(httpx.ReadTimeout):
@@ -168,7 +178,7 @@ def test_silence_is_filled_with_comments(
     mina: Visitor, activate: Callable[..., LLMConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("web.playground.answers.HEARTBEAT_S", 0.05)
-    with upstream.running(upstream.STALLED) as service:
+    with model_that(upstream.STALLED) as service:
         activate("vllm", endpoint_url=service.url)
         with asking(mina) as events:
             names = [next(events).name for _ in range(4)]
@@ -180,7 +190,7 @@ def test_stream_ends_with_an_error_when_the_server_drains(
     mina: Visitor, activate: Callable[..., LLMConfig], settings: Any
 ) -> None:
     settings.API_DRAIN_S = 0.1
-    with upstream.running(upstream.STALLED) as service:
+    with model_that(upstream.STALLED) as service:
         activate("vllm", endpoint_url=service.url)
         with asking(mina) as events:
             next(events)
@@ -195,6 +205,24 @@ def test_stream_ends_with_an_error_when_the_server_drains(
     assert "about to restart" in last.data["message"]
 
 
+def test_question_that_waits_for_its_first_piece_is_told_to_come_again_when_the_server_drains(
+    mina: Visitor, activate: Callable[..., LLMConfig], settings: Any
+) -> None:
+    settings.API_DRAIN_S = 0.1
+    with model_that(faults.silence) as service, ThreadPoolExecutor() as threads:
+        activate("vllm", endpoint_url=service.url)
+        asked = threads.submit(mina.post, URL, data=QUESTION)
+        wait_until(lambda: service.requests)
+        draining.set()
+        try:
+            response = asked.result(10)
+        finally:
+            draining.clear()
+
+    assert response.status_code == 503
+    assert "about to restart" in response.json()["message"]
+
+
 def test_more_streams_than_database_connections(mina: Visitor, activate: Callable[..., LLMConfig]) -> None:
     """The pool of the test settings has 16."""
     count = 24
@@ -205,14 +233,6 @@ def test_more_streams_than_database_connections(mina: Visitor, activate: Callabl
         assert [next(events).name for events in streams] == ["text"] * count
         assert mina.get("/playground/").status_code == 200
         assert _server_connections() <= 16
-
-
-def _server_connections() -> int:
-    if connection.vendor != "postgresql":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
 
 
 def test_two_configurations_stream_at_once(
@@ -235,7 +255,7 @@ def test_backend_of_a_chosen_configuration_is_closed_after_the_answer(
     visit_as: Callable[..., Visitor], activate: Callable[..., LLMConfig]
 ) -> None:
     activate()
-    with upstream.running(upstream.ERROR_EVENT) as service:
+    with model_that(upstream.ERROR_EVENT) as service:
         other = LLMConfig.objects.create(name="Other", provider="vllm", endpoint_url=service.url)
         visit_as(USE, COMPARE).post(URL, data=QUESTION | {"config": str(other.pk)})
 

@@ -101,38 +101,29 @@ class Answer:
         self._row: asyncio.Queue[Item] = asyncio.Queue(_AHEAD)
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._work())
+        self._coming = self._read()
 
     async def first(self) -> Item:
         """Waits for it, and leaves it in its place. Stops the answer if the wait is cancelled."""
         try:
-            item = await self._row.get()
+            self._first = await self._next()
         except BaseException:
             await self.stop()
             raise
-        self._first = item
-        return item
+        return self._first
 
     async def items(self) -> AsyncGenerator[Item | None, None]:
-        """All items, after `first`; None whenever nothing has come for a while.
-
-        When the process drains, the answer has settings.API_DRAIN_S left.
-        """
+        """All items, after `first`; None whenever nothing has come for a while."""
         try:
-            async with aclosing(
-                attended(self._in_row(), silence_s=HEARTBEAT_S, grace_s=settings.API_DRAIN_S)
-            ) as moments:
-                async for item in moments:
-                    if item is Moment.SILENCE:
-                        yield None
-                    elif item is Moment.DRAINING:
-                        yield self._restarting
-                    else:
-                        yield item
+            yield self._first
+            async for item in self._coming:
+                yield item
         finally:
             await self.stop()
 
     async def stop(self) -> None:
         """When it returns, the connection to the model is closed."""
+        await self._coming.aclose()
         await cancel_and_wait(self._task)
 
     def stop_soon(self) -> None:
@@ -140,12 +131,30 @@ class Answer:
         with suppress(RuntimeError):  # the loop is closed, and the task with it
             self._loop.call_soon_threadsafe(self._task.cancel)
 
+    async def _next(self) -> Item:
+        async for item in self._coming:
+            if item is not None:
+                return item
+        raise RuntimeError("An answer has an end.")
+
+    async def _read(self) -> AsyncGenerator[Item | None, None]:
+        """When the process drains, the answer has settings.API_DRAIN_S left."""
+        moments = attended(self._in_row(), silence_s=HEARTBEAT_S, grace_s=settings.API_DRAIN_S)
+        async with aclosing(moments):
+            async for item in moments:
+                if item is Moment.SILENCE:
+                    yield None
+                elif item is Moment.DRAINING:
+                    yield self._restarting
+                else:
+                    yield item
+
     async def _in_row(self) -> AsyncGenerator[Item, None]:
-        item = self._first
-        yield item
-        while isinstance(item, Piece):
+        while True:
             item = await self._row.get()
             yield item
+            if not isinstance(item, Piece):
+                return
 
     async def _work(self) -> None:
         try:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from generation import choices
 from generation.threads import in_thread
 from llmbackends.errors import ConfigurationError
 from llmconfigs.chosen import chosen_spec
@@ -62,25 +62,22 @@ async def ask(request: HttpRequest) -> HttpResponse:
 
 
 async def _answered(request: HttpRequest) -> Page:
-    """Raises Unacceptable."""
+    """Raises Unacceptable, before any model is asked."""
     form = request.POST
     page = Page(generator=read_generator(form), config_id=read_config_id(form))
-    ask, asker = read_ask(form), await _asker(request)
-    if page.config_id is None:
-        page = replace(page, main=await _column(page.main, ask, asker))
-    else:
-        beside = _column_beside(request, page.beside, read_ask(form, turns="beside"), asker)
-        both = await asyncio.gather(_column(page.main, ask, asker), beside)
-        page = replace(page, main=both[0], beside=both[1])
-    return page if page.main.turns != ask.turns else replace(page, message=ask.message)
-
-
-async def _column_beside(request: HttpRequest, column: Column, ask: Ask, asker: Asker) -> Column:
+    ask, beside, asker = read_ask(form), read_ask(form, turns="beside"), await _asker(request)
+    chosen: ActiveSpec | Failed | None
     try:
         chosen = await _chosen(request)
     except ConfigurationError as error:
-        return replace(column, turns=ask.turns, failure=_refusal(error))
-    return await _column(column, ask, asker, chosen)
+        chosen = _refusal(error)
+    if isinstance(chosen, ActiveSpec):
+        columns = [_column(page.main, ask, asker), _column(page.beside, beside, asker, chosen)]
+        main, other = await choices.gather(columns)
+    else:
+        main = await _column(page.main, ask, asker)
+        other = replace(page.beside, turns=beside.turns, failure=chosen)
+    return replace(page, main=main, beside=other, message=ask.message if main.turns == ask.turns else "")
 
 
 async def _column(column: Column, ask: Ask, asker: Asker, chosen: ActiveSpec | None = None) -> Column:

@@ -223,7 +223,8 @@ def test_compressed_body_is_limited_by_what_it_unpacks_to(settings: Any, member:
 
 
 @pytest.mark.parametrize(
-    ("encoding", "content"), [("gzip", b"not gzip"), ("gzip", gzip.compress(b"{}")[:-4]), ("br", b"x")]
+    ("encoding", "content"),
+    [("gzip", b"not gzip"), ("gzip", gzip.compress(b"{}", mtime=0)[:-4]), ("br", b"x")],
 )
 def test_body_that_cannot_be_unpacked_is_refused(member: Caller, encoding: str, content: bytes) -> None:
     response = member.post(URL, content=content, headers={"Content-Encoding": encoding})
