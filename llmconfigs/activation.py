@@ -57,9 +57,9 @@ def activate(config: LLMConfig, *, by: Actor, force_reason: str = "", alone_beca
     transaction of the caller's.
 
     `config`: the row as the caller has seen it. A probe that fails raises ProbeFailed unless there is a
-    `force_reason`. Raises ConfigurationError (RemoteNotAllowed and AddressNotAllowed among it) if no
-    backend could be built from the row as it is stored, ConfigGone, ConfigChangedMeanwhile, and ApprovalNeeded by the two-person rule,
-    which `alone_because` passes over. What was active stays active then.
+    `force_reason`. Raises ConfigurationError (RemoteNotAllowed and AddressNotAllowed among it) if no backend
+    could be built from the row as it is stored, ConfigGone, ConfigChangedMeanwhile, and ApprovalNeeded by the
+    two-person rule, which `alone_because` passes over. What was active stays active then.
     """
     if settings.ACTIVATION_NEEDS_TWO and not alone_because:
         raise ApprovalNeeded(config.name)

@@ -11,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
-from llmbackends.base import ChatBackend
+from llmbackends.base import ChatBackend, CheckReport
 from llmbackends.errors import BackendError, BackendTimeout
 from llmbackends.spec import BackendSpec
 from llmbackends.types import ChatRequest, ChatResult, Message, Sampling
@@ -70,11 +71,20 @@ def probe(spec: BackendSpec) -> Probe:
     return asyncio.run(_Probing(spec).run())
 
 
+def check(spec: BackendSpec) -> CheckReport:
+    """The health check alone, which costs no tokens. Raises BackendError."""
+    return asyncio.run(_with_backend(replace(spec, max_retries=0), partial(_checked, spec)))
+
+
 def fetch_models(spec: BackendSpec) -> tuple[str, ...]:
     """The names that the service lists, at most MOST_MODELS. Raises BackendError, as where it has no list."""
     # To be asked which models there are, a service needs none to be named.
     spec = replace(spec, model=spec.model or "any", max_retries=0)
     return asyncio.run(_with_backend(spec, _list_models))
+
+
+async def _checked(spec: BackendSpec, backend: ChatBackend) -> CheckReport:
+    return await _within(min(spec.timeout_s, CHECK_TIMEOUT_S), backend.check(), "the check")
 
 
 async def _list_models(backend: ChatBackend) -> tuple[str, ...]:
@@ -96,7 +106,7 @@ class _Probing:
         return self._found
 
     async def _ask(self, backend: ChatBackend) -> None:
-        report = await _within(min(self._spec.timeout_s, CHECK_TIMEOUT_S), backend.check(), "the check")
+        report = await _checked(self._spec, backend)
         self._found = replace(self._found, check_s=report.took_s, detail=report.detail)
         began_at = time.monotonic()
         timeout_s = min(self._spec.timeout_s, ANSWER_TIMEOUT_S)

@@ -211,7 +211,7 @@ def test_key_that_cannot_be_decrypted_is_kept_at_its_address_alone(
 
 @pytest.fixture
 def migration() -> Any:
-    return importlib.import_module("llmconfigs.migrations.0010_bind_api_keys")
+    return importlib.import_module("llmconfigs.migrations.0005_bind_api_keys")
 
 
 def store_token(config: LLMConfig, token: str) -> None:

@@ -15,7 +15,7 @@ from llmbackends.errors import BackendError
 from llmbackends.spec import BackendSpec
 from llmconfigs import wording
 from llmconfigs.active import active_spec
-from llmconfigs.checking import check
+from llmconfigs.probing import check
 from llmconfigs.selection import ActiveSpec
 
 SHARED_S = 10.0
@@ -52,7 +52,7 @@ class HealthNow:
         self._known = None
 
     def get(self) -> Health:
-        """Takes as long as a check may, see llmconfigs.checking."""
+        """Takes as long as a check may, see llmconfigs.probing."""
         try:
             active = active_spec()
         except BackendError as error:
