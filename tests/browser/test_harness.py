@@ -95,5 +95,5 @@ def test_session_and_database_are_shared_with_the_server(open_window: Open) -> N
 
     page.goto("/admin/")
 
-    expect(page.locator("#user-tools")).to_contain_text("reader")
+    expect(page.get_by_role("banner")).to_contain_text("reader")
     assert User.objects.get().last_login is None
