@@ -14,7 +14,6 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
@@ -79,7 +78,7 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
         name = event.subject_name or f"{event.subject_kind} {event.subject_id}"
         if not event.subject_id:
             return name
-        url, title = history_url(event.subject_kind, event.subject_id), _now("History of this object")
+        url, title = history_url(event.subject_kind, event.subject_id), _("History of this object")
         return format_html('<a href="{}" title="{}">{}</a>', url, title, name)
 
     @admin.display(description=_("changed"))
