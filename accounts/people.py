@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.db import models, transaction
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 
 from audit import trail
 from audit.actions import Action
@@ -30,10 +30,10 @@ def connect() -> None:
     for model in (User, Group):
         _save_in_one_transaction(model)
         pre_save.connect(_remember, sender=model)
+        pre_delete.connect(_wait, sender=model)
+        post_delete.connect(_deleted, sender=model)
     post_save.connect(_user_saved, sender=User)
     post_save.connect(_group_saved, sender=Group)
-    post_delete.connect(_deleted, sender=User)
-    post_delete.connect(_deleted, sender=Group)
     for relation in (User.groups, User.user_permissions, Group.permissions):
         m2m_changed.connect(_related, sender=relation.through)
 
@@ -51,9 +51,14 @@ def _save_in_one_transaction(model: type[models.Model]) -> None:
 
 def _remember(*, instance: User | Group, update_fields: Iterable[str] | None, **_: Any) -> None:
     before = None
-    if instance.pk and (update_fields is None or not set(update_fields) <= {"last_login"}):
+    if update_fields is None or not set(update_fields) <= {"last_login"}:
+        trail.lock_end()
         before = type(instance)._default_manager.filter(pk=instance.pk).first()
     setattr(instance, _BEFORE, before)
+
+
+def _wait(**_: Any) -> None:
+    trail.lock_end()
 
 
 def _user_saved(*, instance: User, created: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
@@ -103,6 +108,8 @@ def _related(
     *, sender: Any, instance: Any, action: str, reverse: bool, model: Any, pk_set: set[Any] | None, **_: Any
 ) -> None:
     """Groups of a user, permissions of a user or of a group, from either side."""
+    if action.startswith("pre_"):
+        trail.lock_end()
     if action == "pre_clear":
         setattr(instance, _BEFORE, _linked(sender, instance, reverse))
     elif action == "post_clear":

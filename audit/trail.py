@@ -37,14 +37,15 @@ def record(
     """Appends an event to the transaction of what it tells, so that there is never one without the other.
 
     Call it as the last write of the transaction: it locks the end of the trail until the transaction ends,
-    and one that held this lock and then waited for another could wait for ever. `details`: JSON without
+    and one that held this lock and then waited for another could wait for ever; or call `lock_end` as the
+    first. `details`: JSON without
     secrets; a change is {"changes": {field: {"from": …, "to": …}}}, of a secret only "changed".
 
     Raises RuntimeError outside a transaction.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("An audit event belongs into the transaction of what it tells.")
-    _lock_end()
+    lock_end()
     last = AuditEvent.objects.order_by("-number").values_list("number", "digest").first()
     number, previous_digest = last or (0, "")
     origin = current_origin()
@@ -76,8 +77,12 @@ def record_alone(
         record(action, subject, details=details)
 
 
-def _lock_end() -> None:
-    """SQLite's transactions (BEGIN IMMEDIATE) are alone from their first statement."""
+def lock_end() -> None:
+    """For who has to record in the midst of a transaction: then all who do so wait here, before their first
+    write, and never for each other's rows.
+
+    SQLite's transactions (BEGIN IMMEDIATE) are alone from their first statement.
+    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

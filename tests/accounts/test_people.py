@@ -12,6 +12,7 @@ from audit import keys, trail
 from audit.actions import Action
 from audit.models import AuditEvent
 from audit.stored import verify_stored
+from tests.audit.beside import beside
 from tests.audit.events import actions, the_event
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def test_same_password_hashed_anew_is_no_new_password(user: User) -> None:
 
 
 def test_last_login_is_no_change_of_the_user(user: User, django_assert_num_queries) -> None:
-    with django_assert_num_queries(3):  # the transaction and the update
+    with django_assert_num_queries(3):  # a savepoint and the update
         user.save(update_fields=["last_login"])
 
     assert actions() == [Action.USER_CREATED]
@@ -232,4 +233,24 @@ def test_changes_in_one_transaction_go_back_together(user: User, group: Group) -
         transaction.set_rollback(True)
 
     assert Action.PERMISSIONS_CHANGED not in actions()
+    assert verify_stored(keys.trusted()).faults == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_transactions_that_change_the_same_people_in_any_order_wait_and_do_not_deadlock(group: Group) -> None:
+    people = [User.objects.create_user(name) for name in ("kim", "lee")]
+
+    def change(thread: int) -> None:
+        order = people if thread % 2 else people[::-1]
+        for number in range(5):
+            with transaction.atomic():
+                for person in order:
+                    User.objects.get(pk=person.pk).groups.set([group] if number % 2 else [])
+                    mine = User.objects.get(pk=person.pk)
+                    mine.first_name = f"{thread} {number}"
+                    mine.save()
+
+    beside(change)
+
     assert verify_stored(keys.trusted()).faults == []

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 from django.test import override_settings
 
 from apikeys import issuing
@@ -12,21 +9,11 @@ from audit import keys, trail
 from audit.actions import Action
 from audit.models import AuditEvent
 from audit.stored import verify_stored
+from tests.audit.beside import THREADS, beside
 
-THREADS, EVENTS = 8, 15
+EVENTS = 15
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def beside(work: Callable[[int], None]) -> None:
-    def run(number: int) -> None:
-        try:
-            work(number)
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(THREADS) as executor:
-        list(executor.map(run, range(THREADS)))
 
 
 @override_settings(AUDIT_CHECKPOINT_EVERY=7)
