@@ -45,7 +45,7 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
         "shown_subject",
         "shown_changes",
     )
-    list_filter = (PeriodFilter, ActionFilter, ActorFilter, SubjectFilter)
+    list_filter = (PeriodFilter, SubjectFilter, ActorFilter, ActionFilter)
     list_select_related = False
     # Whole values: each has an index, which a part of one could not use.
     search_fields = ("request_id__exact", "actor_name__exact", "address__exact", "subject_name__exact")
@@ -60,7 +60,6 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
         (_("Chain"), {"fields": ("digest", "previous_digest")}),
     )
     readonly_fields = ("shown_action", "shown_actor", "shown_subject", "shown_details")
-    change_list_template = "admin/audit/auditevent/change_list.html"
 
     @admin.display(description=_("action"))
     def shown_action(self, event: AuditEvent) -> str:
@@ -98,9 +97,25 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
         context = {"may_export": _may_export(request), "period": period}
         return super().changelist_view(request, context | (extra_context or {}))
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """An event has no history; what it is about has one."""
+        context = {"history_url": self._history_url(object_id)} | (extra_context or {})
+        return super().change_view(request, object_id, form_url, context)
+
     def get_urls(self) -> list[URLPattern]:
         export = self.admin_site.admin_view(require_POST(self.export))
         return [path("export/", export, name="audit_auditevent_export"), *super().get_urls()]
+
+    def _history_url(self, number: str) -> str:
+        events = AuditEvent.objects.exclude(subject_id="")
+        event = events.filter(pk=number).first() if number.isdecimal() else None
+        return history_url(event.subject_kind, event.subject_id) if event else ""
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """The events of a period, for who may see and export them."""

@@ -33,11 +33,14 @@ class Open(Protocol):
 
 @pytest.fixture(scope="package")
 def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[ServerProcess]:
-    """Ends with these tests: its runner would take the jobs of others."""
+    """Ends with these tests: its runner would take the jobs of others. Its audit trail goes with it."""
+    from tests import audit_flush
     from tests.browser.site import running_site
 
-    with django_db_blocker.unblock(), running_site() as server:
-        yield server
+    with django_db_blocker.unblock():
+        with running_site() as server:
+            yield server
+        audit_flush.empty()
 
 
 @pytest.fixture(scope="package")
