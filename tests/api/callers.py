@@ -19,21 +19,24 @@ from config.asgi import Application
 class InProcessCaller:
     """Calls the application without a server, in the test's own thread and transaction: for many quick tests.
 
-    It cannot stream, and what other threads do it cannot see.
+    It cannot stream, and what other threads do it cannot see. Without a scope it has no key.
     """
 
     def __init__(self, *scopes: str) -> None:
-        issued = issuing.issue(name="-".join(scopes), scopes=scopes)
-        self._headers = {"x-api-key": issued.secret.reveal()}
+        self._headers: dict[str, str] = {}
+        if scopes:
+            issued = issuing.issue(name="-".join(scopes), scopes=scopes)
+            self._headers = {"x-api-key": issued.secret.reveal()}
         self._transport = httpx.ASGITransport(app=Application(embedded_runner=False))
 
     def get(self, path: str) -> httpx.Response:
-        return self._call("GET", path, {})
+        return self.request("GET", path, {})
 
     def post(self, path: str, *, content: bytes | str, headers: dict[str, str | bytes]) -> httpx.Response:
-        return self._call("POST", path, headers, content)
+        return self.request("POST", path, headers, content)
 
-    def _call(self, *request: Any) -> httpx.Response:
+    def request(self, *request: Any) -> httpx.Response:
+        """The method, the path, headers and a body, if there is one."""
         # As Django's own test client does: closing the connection would end the test's transaction.
         signals = (request_started, request_finished)
         for signal in signals:

@@ -1,0 +1,98 @@
+"""Every URL pattern of the project, each with an address that it matches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.contrib.contenttypes.models import ContentType
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from llmconfigs.models import LLMConfig
+
+from .samples import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`name` with its namespaces, such as "admin:index", or else the pattern."""
+
+    name: str
+    pattern: str
+    view: Callable[..., Any] = field(repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def model_admin(self) -> ModelAdmin[Any] | None:
+        """Of a page of the admin that is about one model."""
+        return next((each for each in _model_admins() if self.pattern.startswith(_prefix(each))), None)
+
+    def address(self, samples: Samples) -> str:
+        """The rows that it names exist then."""
+        if self.pattern in _REGULAR_EXPRESSIONS:
+            return "/" + _REGULAR_EXPRESSIONS[self.pattern]
+
+        def value(match: re.Match[str]) -> str:
+            return str(_argument(self, match["name"], samples))
+
+        path = re.sub(r"<(?:\w+:)?(?P<name>\w+)>", value, self.pattern)
+        return f"/{path}{_QUERIES.get(self.name, '')}"
+
+
+def all_routes() -> list[Route]:
+    return list(_walk(get_resolver(), "", ""))
+
+
+def _walk(resolver: URLResolver, pattern: str, namespace: str) -> Iterator[Route]:
+    for entry in resolver.url_patterns:
+        whole = pattern + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield Route(f"{namespace}{entry.name}" if entry.name else whole, whole, entry.callback)
+        else:
+            yield from _walk(entry, whole, namespace + (f"{entry.namespace}:" if entry.namespace else ""))
+
+
+_APP_LABELS = "|".join(dict.fromkeys(model._meta.app_label for model in admin.site._registry))
+
+# Patterns that are regular expressions, with what they match.
+_REGULAR_EXPRESSIONS = {
+    rf"admin/^(?P<app_label>{_APP_LABELS})/$": "admin/llmconfigs/",
+    "admin/(?P<url>.*)$": "admin/there-is/no-such/page",
+    "^api(?:/|$)": "api/there-is/no-such/path",
+}
+
+
+# What an address needs to lead to anything.
+_QUERIES = {"admin:autocomplete": "?app_label=generation&model_name=generationjob&field_name=key&term="}
+
+
+def _argument(route: Route, name: str, samples: Samples) -> Any:
+    if route.model_admin is not None:
+        return samples.get(route.model_admin.model).pk
+    return _ARGUMENTS[route.name, name](samples)
+
+
+# Of patterns outside the pages of a model in the admin.
+_ARGUMENTS: dict[tuple[str, str], Callable[[Samples], Any]] = {
+    ("admin:view_on_site", "content_type_id"): lambda samples: (
+        ContentType.objects.get_for_model(LLMConfig).pk
+    ),
+    ("admin:view_on_site", "object_id"): lambda samples: samples.get(LLMConfig).pk,
+    ("api:generation", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
+    ("api:generation-events", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
+    ("api:generation-cancel", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
+}
+
+
+def _model_admins() -> list[ModelAdmin[Any]]:
+    return list(admin.site._registry.values())
+
+
+def _prefix(model_admin: ModelAdmin[Any]) -> str:
+    return f"admin/{model_admin.opts.app_label}/{model_admin.opts.model_name}/"

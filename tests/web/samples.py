@@ -1,0 +1,158 @@
+"""One row of each kind that a page can show."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.utils import timezone
+
+from apikeys import issuing
+from apikeys.models import ApiKey
+from audit import trail
+from audit.actions import Action
+from audit.context import Actor, Origin, acting
+from audit.models import AuditEvent
+from epochs.models import Process
+from generation.models import GenerationJob, JobStatus
+from llmbackends.secret import Secret
+from llmconfigs.models import LLMConfig
+from usage.models import UsageRecord
+
+PASSWORD = "a-password-of-a-sample"
+
+
+class Samples:
+    """Makes each row when it is asked for, and once.
+
+    text: in the place of everything that people or models write. key: of the configuration, "" for none.
+    """
+
+    def __init__(self, *, text: str = "sample", key: str = "") -> None:
+        self.text = text
+        self.key = key
+        self._rows: dict[type[Model], Model] = {}
+
+    def get(self, model: type[Model]) -> Any:
+        assert model in _MAKERS, f"Tell how to make a {model.__name__}, in {__name__}."
+        if model not in self._rows:
+            self._rows[model] = _MAKERS[model](self)
+        return self._rows[model]
+
+    def make_all(self) -> list[Any]:
+        return [self.get(model) for model in _MAKERS]
+
+
+def _config(samples: Samples) -> LLMConfig:
+    """Not active, and of a service that is not there."""
+    return LLMConfig.objects.create(
+        name=samples.text[:100],
+        provider="vllm",
+        model_name=samples.text,
+        endpoint_url="http://127.0.0.1:9",
+        api_key=Secret(samples.key),
+        parameters={"stop": [samples.text]},
+    )
+
+
+def _key(samples: Samples) -> ApiKey:
+    return issuing.issue(name=samples.text[:100], scopes=["generate", "read"]).key
+
+
+def _job(samples: Samples) -> GenerationJob:
+    """That failed, after something had come."""
+    now = timezone.now()
+    return GenerationJob.objects.create(
+        key=samples.get(ApiKey),
+        status=JobStatus.FAILED,
+        request={"prompt": samples.text},
+        metadata={samples.text[:64]: samples.text},
+        request_digest="0" * 64,
+        idempotency_key=samples.text,
+        text=samples.text,
+        tool_calls=[{"id": "1", "name": samples.text, "arguments": samples.text}],
+        warnings=[samples.text],
+        error_code="backend_error",
+        error_message=samples.text,
+        failure_detail=samples.text,
+        deadline_at=now,
+        started_at=now,
+        finished_at=now,
+        config=samples.get(LLMConfig),
+        config_name=samples.text[:100],
+        provider="vllm",
+        model_name=samples.text,
+    )
+
+
+def _usage(samples: Samples) -> UsageRecord:
+    return UsageRecord.objects.create(
+        at=timezone.now(),
+        request_id=uuid.uuid4().hex,
+        api_key=samples.get(ApiKey),
+        route="chat",
+        is_streamed=False,
+        outcome="failed",
+        error_code="backend_error",
+        config_id=samples.get(LLMConfig).pk,
+        config_name=samples.text[:100],
+        provider="vllm",
+        model_name=samples.text,
+        prompt_tokens=3,
+        completion_tokens=2,
+        is_estimated=False,
+        duration_s=0.1,
+    )
+
+
+def _process(samples: Samples) -> Process:
+    now = timezone.now()
+    return Process.objects.create(
+        id=uuid.uuid4(),
+        role="web",
+        host=samples.text,
+        pid=7,
+        version=samples.text[:40],
+        configs_epoch=1,
+        keys_epoch=1,
+        started_at=now,
+        seen_at=now,
+    )
+
+
+def _user(samples: Samples) -> User:
+    """With a name that only a program could give: the form allows fewer signs."""
+    text = samples.text
+    return User.objects.create_user(
+        text[:150], f"{uuid.uuid4().hex}@example.org", PASSWORD, first_name=text[:150], last_name=text[:150]
+    )
+
+
+def _group(samples: Samples) -> Group:
+    return Group.objects.create(name=samples.text[:150])
+
+
+def _event(samples: Samples) -> AuditEvent:
+    text = samples.text
+    with acting(Origin(Actor(1, text), address="192.0.2.1", request_id=text[:64])):
+        trail.record_alone(
+            Action.CONFIG_CHANGED,
+            trail.Subject("llmconfig", "1", text),
+            details={"changes": {text: {"from": text, "to": text}}},
+        )
+    return AuditEvent.objects.latest("number")
+
+
+_MAKERS: dict[type[Model], Callable[[Samples], Model]] = {
+    LLMConfig: _config,
+    ApiKey: _key,
+    GenerationJob: _job,
+    UsageRecord: _usage,
+    Process: _process,
+    User: _user,
+    Group: _group,
+    AuditEvent: _event,
+}
