@@ -43,10 +43,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
-    """Django has logged the cause."""
+    """Django logs the cause, after this."""
     if not _is_api(request):
         return defaults.server_error(request)
-    return answer_error(request, ApiError("internal_error"))
+    response = answer_error(request, ApiError("internal_error"))
+    response._has_been_logged = False  # type: ignore[attr-defined]
+    return response
 
 
 def _is_api(request: HttpRequest) -> bool:
