@@ -44,6 +44,9 @@ PUBLIC = {
 # Pages of the admin that are not about one model, and those that an admin class adds.
 STAFF = {
     "admin:index": StaffAccess(),
+    "admin:desk": StaffAccess(),
+    "admin:desk_health": StaffAccess(("llmconfigs.view_llmconfig",)),
+    "admin:audit_auditevent_export": StaffAccess(("audit.view_auditevent", "audit.export_auditevent")),
     "admin:password_change": StaffAccess(),
     "admin:password_change_done": StaffAccess(),
     "admin:autocomplete": StaffAccess(("apikeys.view_apikey",)),  # as the address in routes.py asks for

@@ -12,6 +12,8 @@ from django.contrib.admin.options import ModelAdmin
 from django.contrib.contenttypes.models import ContentType
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from apikeys.models import ApiKey
+from generation.models import GenerationJob
 from llmconfigs.models import LLMConfig
 
 from .samples import Samples
@@ -84,6 +86,11 @@ _ARGUMENTS: dict[tuple[str, str], Callable[[Samples], Any]] = {
         ContentType.objects.get_for_model(LLMConfig).pk
     ),
     ("admin:view_on_site", "object_id"): lambda samples: samples.get(LLMConfig).pk,
+    **{
+        (f"web:{page}", "job_id"): lambda samples: samples.get(GenerationJob).pk
+        for page in ("job", "job-cancel", "job-events")
+    },
+    ("web:key-revoke", "key_id"): lambda samples: samples.get(ApiKey).pk,
     ("api:generation", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
     ("api:generation-events", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
     ("api:generation-cancel", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",

@@ -29,11 +29,13 @@ class Samples:
     """Makes each row when it is asked for, and once.
 
     text: in the place of everything that people or models write. key: of the configuration, "" for none.
+    owner: whose the API key and the job are.
     """
 
-    def __init__(self, *, text: str = "sample", key: str = "") -> None:
+    def __init__(self, *, text: str = "sample", key: str = "", owner: User | None = None) -> None:
         self.text = text
         self.key = key
+        self.owner = owner
         self._rows: dict[type[Model], Model] = {}
 
     def get(self, model: type[Model]) -> Any:
@@ -59,7 +61,10 @@ def _config(samples: Samples) -> LLMConfig:
 
 
 def _key(samples: Samples) -> ApiKey:
-    return issuing.issue(name=samples.text[:100], scopes=["generate", "read"]).key
+    key = issuing.issue(name=samples.text[:100], scopes=["generate", "read"]).key
+    key.owner = samples.owner
+    key.save(update_fields=["owner"])
+    return key
 
 
 def _job(samples: Samples) -> GenerationJob:
