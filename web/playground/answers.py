@@ -104,12 +104,15 @@ class Answer:
         self._coming = self._read()
 
     async def first(self) -> Item:
-        """Waits for it, and leaves it in its place. Stops the answer if the wait is cancelled."""
+        """Waits for it, and leaves it in its place. Stops the answer if that is a failure, or if the wait is
+        cancelled."""
         try:
             self._first = await self._next()
         except BaseException:
             await self.stop()
             raise
+        if isinstance(self._first, Failed):
+            await self.stop()
         return self._first
 
     async def items(self) -> AsyncGenerator[Item | None, None]:
