@@ -53,8 +53,8 @@ class Administrator:
     def log_in(self) -> None:
         password = make_password(PASSWORD, hasher="pbkdf2_sha256")
         User.objects.create(username="admin", password=password, is_staff=True, is_superuser=True)
-        answer = self.post("/admin/login/?next=/admin/", username="admin", password=PASSWORD)
-        assert "/admin/logout/" in answer.text
+        answer = self.post("/login/?next=/admin/", username="admin", password=PASSWORD)
+        assert "/logout/" in answer.text
 
     def activate(self, config: LLMConfig) -> None:
         path = "/admin/llmconfigs/llmconfig/"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from audit.context import SYSTEM
 from llmbackends.base import CheckReport
 from llmbackends.errors import BackendUnavailable
 from llmbackends.spec import BackendSpec
@@ -70,7 +71,7 @@ def test_health_is_asked_anew_when_another_configuration_is_active(
     health_now: HealthNow, service: Service
 ) -> None:
     before = health_now.get()
-    activation.activate(LLMConfig.objects.create(name="Main", provider="dummy"))
+    activation.activate(LLMConfig.objects.create(name="Main", provider="dummy"), by=SYSTEM.actor)
 
     after = health_now.get()
 

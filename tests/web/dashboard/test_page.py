@@ -12,6 +12,7 @@ from django.test import Client
 from apikeys import issuing
 from audit import trail
 from audit.actions import Action
+from audit.context import SYSTEM
 from generation.models import JobStatus
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
@@ -72,7 +73,7 @@ def test_page_of_staff_without_permissions_says_what_to_do(client: Client, staff
 
 def test_page_shows_the_active_row(client: Client, staff: User) -> None:
     config = LLMConfig.objects.create(name="Main <model>", provider="dummy", model_name="m-1")
-    activation.activate(config)
+    activation.activate(config, by=SYSTEM.actor)
     allow(staff, "llmconfigs.view_llmconfig")
 
     html = client.get("/admin/").text
@@ -83,7 +84,7 @@ def test_page_shows_the_active_row(client: Client, staff: User) -> None:
 
 def test_page_says_why_nothing_can_answer(client: Client, staff: User, settings: object) -> None:
     config = LLMConfig.objects.create(name="Main", provider="dummy")
-    activation.activate(config)
+    activation.activate(config, by=SYSTEM.actor)
     LLMConfig.objects.filter(pk=config.pk).update(provider="gone")
     allow(staff, "llmconfigs.view_llmconfig")
 
