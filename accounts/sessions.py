@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
+from django.utils.deprecation import MiddlewareMixin
 
 POLL_HEADER = "X-Changeover-Poll"
 """A page sends it with what it asks by itself: nobody need be there for that."""
@@ -25,39 +24,16 @@ def _begin(*, request: HttpRequest, **_: Any) -> None:
     request.session.update(dict.fromkeys((BEGAN_AT, USED_AT), time.time()))
 
 
-class SessionExpiryMiddleware:
+class SessionExpiryMiddleware(MiddlewareMixin):
     """Ends the session of a login that is too old. After SessionMiddleware, before who reads the user."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]):
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._answer_async(request)
-        if _has_session(request):
-            if (news := _news_of(request, dict(request.session.items()))) is None:
-                request.session.flush()
-            elif news:
-                request.session.update(news)
-        return self.get_response(request)
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        if _has_session(request):
-            if (news := _news_of(request, dict(await request.session.aitems()))) is None:
-                await request.session.aflush()
-            elif news:
-                await request.session.aupdate(news)
-        return await self.get_response(request)  # type: ignore[misc, no-any-return]
-
-
-def _has_session(request: HttpRequest) -> bool:
-    return settings.SESSION_COOKIE_NAME in request.COOKIES
+    def process_request(self, request: HttpRequest) -> None:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return
+        if (news := _news_of(request, dict(request.session.items()))) is None:
+            request.session.flush()
+        elif news:
+            request.session.update(news)
 
 
 def _news_of(request: HttpRequest, session: dict[str, Any]) -> dict[str, float] | None:
