@@ -21,8 +21,9 @@ from adminlists.paging import BoundedPaginator
 from adminlists.read_only import ReadOnly
 
 from . import details, exporting
-from .filters import SINCE, UNTIL, ActionFilter, ActorFilter, PeriodFilter, SubjectFilter, actor_label
+from .filters import SINCE, UNTIL, ActionFilter, ActorFilter, PeriodFilter, SubjectFilter
 from .history import history_url
+from .labels import subject_label
 from .models import AuditEvent
 from .periods import beginning_of, end_of
 
@@ -67,14 +68,14 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
 
     @admin.display(description=_("actor"))
     def shown_actor(self, event: AuditEvent) -> str:
-        return actor_label(event.actor_name) if event.actor_id is None else event.actor_name
+        return event.actor_label
 
     @admin.display(description=_("subject"))
     def shown_subject(self, event: AuditEvent) -> str:
         """With a link to all that was recorded of it."""
         if not event.subject_kind:
             return "-"
-        name = event.subject_name or f"{event.subject_kind} {event.subject_id}"
+        name = event.subject_name or subject_label(event.subject_kind, event.subject_id)
         if not event.subject_id:
             return name
         url, title = history_url(event.subject_kind, event.subject_id), _("History of this object")
@@ -83,7 +84,8 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
     @admin.display(description=_("changed"))
     def shown_changes(self, event: AuditEvent) -> str:
         names = [field.name for field in details.changed_fields(event)]
-        return ", ".join(names[:_MOST_FIELDS]) + (" …" if len(names) > _MOST_FIELDS else "")
+        shown = ", ".join(names[:_MOST_FIELDS]) + (" …" if len(names) > _MOST_FIELDS else "")
+        return format_html('<span translate="no">{}</span>', shown)
 
     @admin.display(description=_("details"))
     def shown_details(self, event: AuditEvent) -> str:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .actions import Action
-from .context import ANONYMOUS, SYSTEM
+from .labels import SUBJECT_KINDS, actor_label, subject_label
 from .models import AuditEvent
 from .periods import beginning_of, end_of
 
@@ -23,26 +23,7 @@ LATEST_EVENTS = 2_000
 MOST_ACTORS = 30
 SINCE, UNTIL = "since", "until"
 _OF_A_PAGE = ("p", "all", "e")
-_SUBJECT_KINDS = {
-    "llmconfig": _("Configuration"),
-    "apikey": _("API key"),
-    "user": _("User"),
-    "group": _("Group"),
-    "activation_request": _("Activation request"),
-    "job": _("Job"),
-    "secrets": _("Secrets"),
-    "audit": _("Audit trail"),
-}
-
 Choices = list[tuple[str, Any]]
-
-
-_NOBODY = {SYSTEM.actor.name: _("The system"), ANONYMOUS.name: _("Nobody logged in")}
-
-
-def actor_label(name: str) -> str:
-    """In the reader's language, where it was no person."""
-    return str(_NOBODY.get(name, name))
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -81,13 +62,13 @@ class SubjectFilter(admin.SimpleListFilter):
     parameter_name = "subject"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        return list(_SUBJECT_KINDS.items())
+        return list(SUBJECT_KINDS.items())
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         yield from super().choices(changelist)
         kind, _colon, subject_id = (self.value() or "").partition(":")
         if subject_id:
-            name = f"{_SUBJECT_KINDS.get(kind, kind)} {subject_id}"
+            name = subject_label(kind, subject_id)
             yield {"selected": True, "query_string": changelist.get_query_string(), "display": name}
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .actions import label_of
+from .labels import actor_label
 
 
 class AuditEvent(models.Model):
@@ -60,6 +61,10 @@ class AuditEvent(models.Model):
     @property
     def action_label(self) -> str:
         return label_of(self.action)
+
+    @property
+    def actor_label(self) -> str:
+        return self.actor_name if self.actor_id is not None else actor_label(self.actor_name)
 
 
 class Checkpoint(models.Model):

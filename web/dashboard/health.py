@@ -23,16 +23,25 @@ SHARED_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`detail` is for staff: what the service said, or why it is not well. `took_s` only if it is.
+    """`error`: why it is not well. `took_s` only if it is.
 
     `of`: what was asked, as in panels.ActivePanel.
     """
 
     of: str
-    is_well: bool
-    detail: str
     checked_at: datetime
+    said: str = ""
     took_s: float | None = None
+    error: BackendError | None = None
+
+    @property
+    def is_well(self) -> bool:
+        return self.error is None
+
+    @property
+    def detail(self) -> str:
+        """For staff, in the language of whoever reads it: another person's question may have been shared."""
+        return wording.say(self.said) if self.error is None else wording.explain(self.error)
 
 
 class HealthNow:
@@ -56,7 +65,7 @@ class HealthNow:
         try:
             active = active_spec()
         except BackendError as error:
-            return Health("", False, wording.explain(error), timezone.now())
+            return Health("", timezone.now(), error=error)
         with self._lock:
             key = (active.config_id, active.spec)
             if self._known is None or self._known[0] != key or self._clock() - self._known[1] >= SHARED_S:
@@ -68,8 +77,8 @@ class HealthNow:
         try:
             report = self._ask(active.spec)
         except BackendError as error:
-            return Health(identity(active), False, wording.explain(error), timezone.now())
-        return Health(identity(active), True, report.detail, timezone.now(), report.took_s)
+            return Health(identity(active), timezone.now(), error=error)
+        return Health(identity(active), timezone.now(), report.detail, report.took_s)
 
 
 def identity(active: ActiveSpec) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext as _
+
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -18,10 +20,10 @@ def seconds_text(seconds: float | None) -> str:
     if seconds is None:
         return "—"
     if 0 < seconds < 1:
-        return f"{_short(seconds * 1000)} ms"
+        return _("%(milliseconds)s ms") % {"milliseconds": _short(seconds * 1000)}
     if seconds < 120:
-        return f"{_short(seconds)} s"
-    return f"{_short(seconds / 60)} min"
+        return _("%(seconds)s s") % {"seconds": _short(seconds)}
+    return _("%(minutes)s min") % {"minutes": _short(seconds / 60)}
 
 
 def _short(number: float) -> str:

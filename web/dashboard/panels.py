@@ -160,7 +160,7 @@ def _durations_chart(hours: list[HourSums]) -> Chart:
     }
     series = [
         Series(_("Median"), "series-main", [hour.sums.duration_s(0.5) for hour in hours]),
-        Series(_("95 % below"), "series-second", [hour.sums.duration_s(0.95) for hour in hours]),
+        Series(_("95th percentile"), "series-second", [hour.sums.duration_s(0.95) for hour in hours]),
     ]
     frame = _frame("durations", _("Duration of a request"), description % values, hours, seconds_text)
     return line_chart(frame, series)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from audit.context import SYSTEM
 from llmbackends.base import CheckReport
@@ -54,6 +55,16 @@ def test_health_of_a_service_that_is_away_says_why(health_now: HealthNow, servic
 
     assert not health.is_well
     assert "cannot be reached" in health.detail
+
+
+def test_health_that_is_shared_is_told_to_each_in_their_language(
+    health_now: HealthNow, service: Service
+) -> None:
+    service.is_well = False
+    with translation.override("ko"):
+        assert "cannot be reached" not in health_now.get().detail
+
+    assert "cannot be reached" in health_now.get().detail
 
 
 def test_health_is_shared_for_a_moment(health_now: HealthNow, service: Service) -> None:

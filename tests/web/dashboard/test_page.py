@@ -103,7 +103,7 @@ def test_page_shows_jobs_and_changes(client: Client, staff: User) -> None:
     html = client.get("/admin/").text
 
     assert "Records office" in html
-    assert "Configuration activated" in html
+    assert "<td>Configuration activated</td><td>Main</td><td>The system</td>" in html
 
 
 def test_health_is_for_who_may_see_configurations(client: Client, staff: User) -> None:
