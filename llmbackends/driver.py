@@ -118,7 +118,8 @@ class WireBackend:
     async def list_models(self) -> tuple[str, ...]:
         path = self._models_path
         if path is None:
-            raise UnsupportedFeature(f"{self._provider.label} has no route that lists its models.")
+            text = gettext_noop("%(provider)s has no route that lists its models.")
+            raise UnsupportedFeature(Sentence(text, provider=self._provider.label))
         return await self._look_up(path, self._read_models)
 
     async def aclose(self) -> None:
@@ -183,11 +184,16 @@ class WireBackend:
             return await self._look_up(path, _read_any_answer)
         names = await self._look_up(path, self._read_models)
         if call.lists_models and not {self.model, f"{self.model}:latest"} & set(names):
-            raise ModelNotFound(
-                f"{self._provider.label} does not have the model {self.model!r}. "
-                f"It has: {', '.join(names[:20]) or 'none'}."
-            )
+            raise ModelNotFound(self._lacks_model(names))
         return Sentence(gettext_noop("The service answers and lists %(count)s models."), count=len(names))
+
+    def _lacks_model(self, names: tuple[str, ...]) -> Sentence:
+        values = {"provider": self._provider.label, "model": repr(self.model)}
+        if not names:
+            text = gettext_noop("%(provider)s does not have the model %(model)s. It has: none.")
+            return Sentence(text, **values)
+        text = gettext_noop("%(provider)s does not have the model %(model)s. It has: %(names)s.")
+        return Sentence(text, **values, names=", ".join(names[:20]))
 
     async def _look_up(
         self,

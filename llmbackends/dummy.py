@@ -27,13 +27,17 @@ from .spec import BackendSpec
 from .texts import Sentence, gettext_noop
 from .types import ChatChunk, ChatRequest, EmbeddingRequest, EmbeddingResult
 
+_DOWN = Sentence(gettext_noop("The dummy plays a service that is down."))
+_BUSY = Sentence(gettext_noop("The dummy plays a service that is asked too often."))
+_LATE = Sentence(gettext_noop("The dummy plays a service that does not answer in time."))
+_GARBLED = Sentence(gettext_noop("The dummy plays a service whose answer cannot be read."))
+_CUT = Sentence(gettext_noop("The dummy plays a stream that breaks off."))
+
 _FAILURES: dict[str, Callable[[], BackendError]] = {
-    "unavailable": lambda: BackendUnavailable("The dummy plays a service that is down."),
-    "rate_limited": lambda: RateLimited(
-        "The dummy plays a service that is asked too often.", status_code=429, retry_after_s=1.0
-    ),
-    "timeout": lambda: BackendTimeout("The dummy plays a service that does not answer in time."),
-    "bad_answer": lambda: BadAnswer("The dummy plays a service whose answer cannot be read."),
+    "unavailable": lambda: BackendUnavailable(_DOWN),
+    "rate_limited": lambda: RateLimited(_BUSY, status_code=429, retry_after_s=1.0),
+    "timeout": lambda: BackendTimeout(_LATE),
+    "bad_answer": lambda: BadAnswer(_GARBLED),
 }
 
 
@@ -75,7 +79,7 @@ class DummyBackend(InProcessBackend):
                 await _sleep_until(starts_at + index / self._tokens_per_s, deadline)
             yield chunk
         if self._failure == "cut":
-            raise StreamCut("The dummy plays a stream that breaks off.")
+            raise StreamCut(_CUT)
         yield answer.last_chunk()
 
     async def _begin(self, deadline: Deadline) -> float:

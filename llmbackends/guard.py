@@ -7,6 +7,7 @@ from types import TracebackType
 
 from .errors import BackendError, BadAnswer
 from .secret import MASK, Secret
+from .texts import Sentence, gettext_noop
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ class Guard:
             _mask(error, self._key)
         elif isinstance(error, LookupError | TypeError | ValueError | AttributeError | RecursionError):
             logger.error("The answer of %s could not be read.", self._label, exc_info=error)
-            raise BadAnswer(f"The answer of {self._label} could not be read.") from error
+            text = gettext_noop("The answer of %(label)s could not be read.")
+            raise BadAnswer(Sentence(text, label=self._label)) from error
 
 
 def _mask(error: BackendError, key: Secret) -> None:
@@ -56,5 +58,6 @@ def _without_key(text: str, key: Secret) -> str:
     """Without the beginning of the key, too: what repeats it may have been cut within it."""
     value = key.reveal()
     for length in range(len(value), min(len(value), _SHORTEST_PART) - 1, -1):
-        text = text.replace(value[:length], MASK)
+        if value[:length] in text:  # else a Sentence stays one
+            text = text.replace(value[:length], MASK)
     return text

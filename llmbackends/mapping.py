@@ -19,6 +19,7 @@ from .errors import (
     RateLimited,
     RequestError,
 )
+from .texts import Sentence, gettext_noop
 from .wire import WireError
 
 _MAX_MESSAGE = 1000
@@ -26,7 +27,7 @@ _MAX_MESSAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    """`hint` tells staff what to do; None in a flag: the class's own default."""
+    """`hint` tells staff what to do, marked for translation; None in a flag: the class's own default."""
 
     error: type[BackendError]
     hint: str = ""
@@ -37,10 +38,10 @@ class _Verdict:
 _REFUSED_REQUEST = _Verdict(RequestError)
 _FAILED = _Verdict(BackendFailed)
 _TOO_LONG = _Verdict(ContextLengthExceeded)
-_BAD_KEY = _Verdict(AuthenticationFailed, "Check the API key and its permissions.")
-_NO_MODEL = _Verdict(ModelNotFound, "Check the model's name and the endpoint URL.")
-_WRONG_ADDRESS = _Verdict(ConfigurationError, "Check the endpoint URL.")
-_NO_QUOTA = _Verdict(RateLimited, "The account's quota or credit is used up.", retryable=False)
+_BAD_KEY = _Verdict(AuthenticationFailed, gettext_noop("Check the API key and its permissions."))
+_NO_MODEL = _Verdict(ModelNotFound, gettext_noop("Check the model's name and the endpoint URL."))
+_WRONG_ADDRESS = _Verdict(ConfigurationError, gettext_noop("Check the endpoint URL."))
+_NO_QUOTA = _Verdict(RateLimited, gettext_noop("The account's quota or credit is used up."), retryable=False)
 _TOO_SLOW = _Verdict(BackendTimeout, processed=True)
 # The model wrote a tool call or JSON that the provider itself threw away: the request was not at fault.
 _MODEL_SLIPPED = _Verdict(BackendFailed, processed=True)
@@ -160,6 +161,13 @@ def _may_wait(status: int | None) -> bool:
 
 
 def _message(provider: str, status: int | None, said: WireError, hint: str) -> str:
-    what = f"answered with status {status}" if status else "reported an error inside its answer"
-    told = said.message[:_MAX_MESSAGE] or said.code or "it gave no reason"
-    return f"{provider} {what}: {told.rstrip('.')}. {hint}".rstrip()
+    told = (said.message[:_MAX_MESSAGE] or said.code).rstrip(".")
+    template = (_STATUS_AND_REASON if told else _STATUS) if status else (_REASON if told else _NO_REASON)
+    sentence = Sentence(template, provider=provider, status=status, told=told)
+    return Sentence("%(sentence)s %(hint)s", sentence=sentence, hint=Sentence(hint)) if hint else sentence
+
+
+_STATUS_AND_REASON = gettext_noop("%(provider)s answered with status %(status)s: %(told)s.")
+_STATUS = gettext_noop("%(provider)s answered with status %(status)s: it gave no reason.")
+_REASON = gettext_noop("%(provider)s reported an error inside its answer: %(told)s.")
+_NO_REASON = gettext_noop("%(provider)s reported an error inside its answer: it gave no reason.")

@@ -15,7 +15,8 @@ def gettext_noop(text: str) -> str:
 class Sentence(str):
     """English, with its values apart: what an error or a report says of itself.
 
-    template: as of a Problem. What has been cut out of it, or masked, is a plain str and stays English.
+    template: as of a Problem. values: may be sentences, too. What has been cut out of it, or masked, is a
+    plain str and stays English.
     """
 
     template: str
@@ -25,6 +26,10 @@ class Sentence(str):
         sentence = super().__new__(cls, template % values)
         sentence.template, sentence.values = template, values
         return sentence
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], Mapping[str, Any]]:
+        """For copies, which would else be made of the finished text."""
+        return (self.template,), self.values
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import TypeVar
 from llmbackends.base import ChatBackend, CheckReport
 from llmbackends.errors import BackendError, BackendTimeout
 from llmbackends.spec import BackendSpec
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.types import ChatRequest, ChatResult, Message, Sampling
 
 from .building import build
@@ -34,6 +35,9 @@ MOST_TOKENS = 16
 MOST_MODELS = 1000
 _SHOWN = 200
 _QUESTION = "Reply with one word: ready"
+_CHECK_LATE = gettext_noop("The service did not answer the check within %(seconds)s s.")
+_MODELS_LATE = gettext_noop("The service did not answer the question for its models within %(seconds)s s.")
+_ANSWER_LATE = gettext_noop("The service did not answer a tiny request within %(seconds)s s.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,11 @@ def fetch_models(spec: BackendSpec) -> tuple[str, ...]:
 
 
 async def _checked(spec: BackendSpec, backend: ChatBackend) -> CheckReport:
-    return await _within(min(spec.timeout_s, CHECK_TIMEOUT_S), backend.check(), "the check")
+    return await _within(min(spec.timeout_s, CHECK_TIMEOUT_S), backend.check(), _CHECK_LATE)
 
 
 async def _list_models(backend: ChatBackend) -> tuple[str, ...]:
-    return (await _within(MODELS_TIMEOUT_S, backend.list_models(), "the question for its models"))[
-        :MOST_MODELS
-    ]
+    return (await _within(MODELS_TIMEOUT_S, backend.list_models(), _MODELS_LATE))[:MOST_MODELS]
 
 
 class _Probing:
@@ -110,7 +112,7 @@ class _Probing:
         self._found = replace(self._found, check_s=report.took_s, detail=report.detail)
         began_at = time.monotonic()
         timeout_s = min(self._spec.timeout_s, ANSWER_TIMEOUT_S)
-        result = await _within(timeout_s, backend.complete(_tiny_request(backend)), "a tiny request")
+        result = await _within(timeout_s, backend.complete(_tiny_request(backend)), _ANSWER_LATE)
         self._found = _with_answer(self._found, result, took_s=time.monotonic() - began_at)
 
 
@@ -141,12 +143,13 @@ async def _with_backend(spec: BackendSpec, use: Callable[[ChatBackend], Awaitabl
             await asyncio.wait_for(backend.aclose(), _CLOSE_TIMEOUT_S)
 
 
-async def _within(timeout_s: float, work: Awaitable[T], what: str) -> T:
+async def _within(timeout_s: float, work: Awaitable[T], late: str) -> T:
+    """`late`: the message if it takes longer, with a place for the seconds."""
     try:
         async with asyncio.timeout(timeout_s):
             return await work
     except TimeoutError as error:
-        raise BackendTimeout(f"The service did not answer {what} within {timeout_s:g} s.") from error
+        raise BackendTimeout(Sentence(late, seconds=f"{timeout_s:g}")) from error
 
 
 def _failure(error: BackendError) -> ProbeFailure:

@@ -31,7 +31,8 @@ _OTHERWISE = gettext_lazy("The service failed.")
 
 
 def translate(problem: Problem | Sentence) -> str:
-    return gettext(problem.template) % problem.values
+    values = {name: say(value) if isinstance(value, str) else value for name, value in problem.values.items()}
+    return gettext(problem.template) % values
 
 
 def say(text: str) -> str:

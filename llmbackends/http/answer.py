@@ -10,6 +10,7 @@ import aiohttp
 from aiohttp.connector import Connection
 
 from ..errors import BackendError, BackendTimeout, BadAnswer
+from ..texts import Sentence, gettext_noop
 from .errors import backend_error, origin_of
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -64,7 +65,8 @@ class HTTPAnswer:
             pieces.append(piece)
             size += len(piece)
             if size > max_bytes:
-                raise BadAnswer(f"{self._origin} sent an answer of more than {max_bytes} bytes.")
+                text = gettext_noop("%(origin)s sent an answer of more than %(bytes)s bytes.")
+                raise BadAnswer(Sentence(text, origin=self._origin, bytes=max_bytes))
         return b"".join(pieces)
 
     async def read_start(self, max_bytes: int) -> bytes:
@@ -120,9 +122,11 @@ class HTTPAnswer:
 
     def _too_late(self, ends_at: float) -> BackendTimeout:
         if ends_at < self._deadline:
-            silence = f"fell silent for {self._idle_timeout_s:g} s in the middle of its answer"
-            return BackendTimeout(f"{self._origin} {silence}.")
-        return BackendTimeout(f"{self._origin} did not finish its answer in time.")
+            text = gettext_noop("%(origin)s fell silent for %(seconds)s s in the middle of its answer.")
+            seconds = f"{self._idle_timeout_s:g}"
+            return BackendTimeout(Sentence(text, origin=self._origin, seconds=seconds))
+        text = gettext_noop("%(origin)s did not finish its answer in time.")
+        return BackendTimeout(Sentence(text, origin=self._origin))
 
     @property
     def _origin(self) -> str:

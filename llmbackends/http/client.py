@@ -11,6 +11,7 @@ from types import TracebackType
 import aiohttp
 
 from ..errors import BackendTimeout, BackendUnavailable
+from ..texts import Sentence, gettext_noop
 from ..zones import AddressPolicy
 from .addresses import CheckingResolver, CheckingSockets
 from .answer import AbortingResponse, HTTPAnswer
@@ -101,7 +102,8 @@ class HTTPClient:
             async with asyncio.timeout_at(deadline):
                 await self._slots.acquire()
         except TimeoutError as error:
-            raise BackendTimeout(f"All connections to {call.origin} were in use.", processed=False) from error
+            text = gettext_noop("All connections to %(origin)s were in use.")
+            raise BackendTimeout(Sentence(text, origin=call.origin), processed=False) from error
 
     async def _request(self, call: HTTPCall, deadline: float) -> aiohttp.ClientResponse:
         session = self._open_session()
@@ -120,9 +122,8 @@ class HTTPClient:
         except Exception as foreign:
             processed = _was_sent(upload) and not call.harmless
             if timeout.expired() and isinstance(foreign, TimeoutError):
-                raise BackendTimeout(
-                    f"{call.origin} did not answer in time.", processed=processed
-                ) from foreign
+                text = gettext_noop("%(origin)s did not answer in time.")
+                raise BackendTimeout(Sentence(text, origin=call.origin), processed=processed) from foreign
             raise backend_error(foreign, call.origin, processed=processed) from foreign
 
     def _open_session(self) -> aiohttp.ClientSession:

@@ -19,6 +19,7 @@ from ..errors import (
     ConfigurationError,
     ConnectionLost,
 )
+from ..texts import Sentence, gettext_noop
 from .addresses import AddressRefused
 
 
@@ -44,20 +45,18 @@ def _forget_headers(foreign: Exception) -> None:
 def _broken(foreign: Exception, origin: str, processed: bool) -> BackendError:
     match foreign:
         case aiohttp.ClientResponseError() | HttpProcessingError():
-            return BadAnswer(f"{origin} sent something that is not HTTP: {_first_line(foreign.message)}")
+            reason = _first_line(foreign.message)
+            return BadAnswer(Sentence(_NOT_HTTP, origin=origin, reason=reason))
         case aiohttp.ClientPayloadError() if isinstance(foreign.__cause__, ContentEncodingError):
-            return BadAnswer(f"{origin} sent a body that its content encoding does not fit.")
+            return BadAnswer(Sentence(_WRONG_ENCODING, origin=origin))
         case aiohttp.ClientPayloadError():
-            return ConnectionLost(f"{origin} broke off its answer.", processed=processed)
+            return ConnectionLost(Sentence(_BROKEN_OFF, origin=origin), processed=processed)
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
-            return ConfigurationError(f"No request to {origin} can be made of this endpoint URL and key.")
+            return ConfigurationError(Sentence(_NO_REQUEST, origin=origin))
         case aiohttp.ClientConnectionError() | OSError():
-            return ConnectionLost(f"The connection to {origin} was lost.", processed=processed)
-    return BackendFailed(
-        f"The request to {origin} failed unexpectedly: {type(foreign).__name__}.",
-        retryable=False,
-        processed=processed,
-    )
+            return ConnectionLost(Sentence(_LOST, origin=origin), processed=processed)
+    unexpected = Sentence(_UNEXPECTED, origin=origin, kind=type(foreign).__name__)
+    return BackendFailed(unexpected, retryable=False, processed=processed)
 
 
 def _unreached(foreign: Exception, origin: str) -> BackendError | None:
@@ -66,26 +65,41 @@ def _unreached(foreign: Exception, origin: str) -> BackendError | None:
         case aiohttp.ClientConnectorError(os_error=AddressRefused(error=refusal)):
             return AddressNotAllowed(refusal.message, details=refusal.details)
         case aiohttp.ConnectionTimeoutError():
-            return BackendUnavailable(f"No connection to {origin}: it did not answer in time.")
+            return BackendUnavailable(Sentence(_NO_CONNECTION_IN_TIME, origin=origin))
         case aiohttp.ClientConnectorCertificateError():
-            return BackendUnavailable(
-                f"No connection to {origin}: its certificate is not trusted.", retryable=False
-            )
+            return BackendUnavailable(Sentence(_NOT_TRUSTED, origin=origin), retryable=False)
         case aiohttp.ClientSSLError():
-            return BackendUnavailable(f"No connection to {origin}: TLS failed.")
+            return BackendUnavailable(Sentence(_NO_TLS, origin=origin))
         case aiohttp.ClientConnectorDNSError():
-            return BackendUnavailable(f"No connection to {origin}: the name is not known.")
+            return BackendUnavailable(Sentence(_NO_SUCH_NAME, origin=origin))
         case aiohttp.ClientConnectorError():
-            return BackendUnavailable(f"No connection to {origin}: {_reason(foreign.os_error)}.")
+            return BackendUnavailable(_no_connection(foreign.os_error, origin))
     return None
 
 
-def _reason(error: OSError) -> str:
+def _no_connection(error: OSError, origin: str) -> Sentence:
     """asyncio's own text only repeats the address, where it has the system's number of the error."""
     if error.errno == errno.ECONNREFUSED:
-        return "connection refused (is the service running there?)"
-    return os.strerror(error.errno).lower() if error.errno else "no connection"
+        return Sentence(_CONNECTION_REFUSED, origin=origin)
+    reason = os.strerror(error.errno).lower() if error.errno else "no connection"
+    return Sentence(_NO_CONNECTION, origin=origin, reason=reason)
 
 
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0][:200].rstrip(":")
+
+
+_NOT_HTTP = gettext_noop("%(origin)s sent something that is not HTTP: %(reason)s")
+_WRONG_ENCODING = gettext_noop("%(origin)s sent a body that its content encoding does not fit.")
+_BROKEN_OFF = gettext_noop("%(origin)s broke off its answer.")
+_NO_REQUEST = gettext_noop("No request to %(origin)s can be made of this endpoint URL and key.")
+_LOST = gettext_noop("The connection to %(origin)s was lost.")
+_UNEXPECTED = gettext_noop("The request to %(origin)s failed unexpectedly: %(kind)s.")
+_NO_CONNECTION = gettext_noop("No connection to %(origin)s: %(reason)s.")
+_NO_CONNECTION_IN_TIME = gettext_noop("No connection to %(origin)s: it did not answer in time.")
+_NOT_TRUSTED = gettext_noop("No connection to %(origin)s: its certificate is not trusted.")
+_NO_TLS = gettext_noop("No connection to %(origin)s: TLS failed.")
+_NO_SUCH_NAME = gettext_noop("No connection to %(origin)s: the name is not known.")
+_CONNECTION_REFUSED = gettext_noop(
+    "No connection to %(origin)s: connection refused (is the service running there?)."
+)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import ConfigurationError, ModelNotFound
+from ..texts import Sentence, gettext_noop
 
 Purpose = Literal["chat", "embeddings"]
 
@@ -46,15 +47,17 @@ def require_gguf(path: Path) -> int:
     except OSError as error:
         raise _not_found(path, error) from error
     if magic != _MAGIC:
-        raise ConfigurationError(
-            f"{path} is not a GGUF file: it begins with {magic!r} instead of {_MAGIC!r}. "
-            "Choose a model in GGUF format, or download the file again."
+        text = gettext_noop(
+            "%(path)s is not a GGUF file: it begins with %(found)s instead of %(wanted)s. Choose a model in "
+            "GGUF format, or download the file again."
         )
+        raise ConfigurationError(Sentence(text, path=path, found=repr(magic), wanted=repr(_MAGIC)))
     return size
 
 
 def _not_found(path: Path, error: OSError) -> ModelNotFound:
-    return ModelNotFound(
-        f"The model file {path} cannot be read ({error.strerror or error}). "
-        "Put a GGUF file there, or change the model path."
+    text = gettext_noop(
+        "The model file %(path)s cannot be read (%(reason)s). Put a GGUF file there, or change the model "
+        "path."
     )
+    return ModelNotFound(Sentence(text, path=path, reason=error.strerror or str(error)))

@@ -11,10 +11,23 @@ import tempfile
 from pathlib import Path
 
 from ..errors import BackendTimeout, BackendUnavailable, ConfigurationError
+from ..texts import Sentence, gettext_noop
 from . import server
 from .model_file import Recipe, require_gguf
 
 TIMEOUT_S = 600.0
+
+_KILLED = gettext_noop(
+    "llama.cpp cannot load %(path)s: its process was killed, most likely because the memory is too small for "
+    "it. Choose a smaller model or a smaller context."
+)
+_CANNOT_LOAD = gettext_noop(
+    "llama.cpp cannot load %(path)s: %(reason)s. Download the file again, or choose another model."
+)
+_ENDED = gettext_noop(
+    "llama.cpp cannot load %(path)s: its process ended with status %(status)s. Download the file again, or "
+    "choose another model."
+)
 
 _REASONS = (
     re.compile(r"error loading model: (.+)"),
@@ -37,9 +50,11 @@ def require_loadable(recipe: Recipe) -> None:
     try:
         done = _run(command)
     except subprocess.TimeoutExpired as error:
-        raise BackendTimeout(f"Loading {recipe.path} took more than {TIMEOUT_S:.0f} s.") from error
+        text = gettext_noop("Loading %(path)s took more than %(seconds)s s.")
+        raise BackendTimeout(Sentence(text, path=recipe.path, seconds=f"{TIMEOUT_S:.0f}")) from error
     except OSError as error:
-        raise BackendUnavailable(f"No process could be started to try {recipe.path}: {error}.") from error
+        text = gettext_noop("No process could be started to try %(path)s: %(reason)s.")
+        raise BackendUnavailable(Sentence(text, path=recipe.path, reason=str(error))) from error
     if done.returncode != 0:
         raise _cannot_load(recipe.path, done.returncode, done.stderr.decode("utf-8", "replace"))
 
@@ -57,14 +72,12 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[bytes]:
 
 def _cannot_load(path: Path, status: int, said: str) -> ConfigurationError:
     if status == -signal.SIGKILL:
-        reason = "its process was killed, most likely because the memory is too small for it"
-        advice = "Choose a smaller model or a smaller context."
+        text = Sentence(_KILLED, path=path)
+    elif reason := _reason(said):
+        text = Sentence(_CANNOT_LOAD, path=path, reason=reason)
     else:
-        reason = _reason(said) or f"its process ended with status {status}"
-        advice = "Download the file again, or choose another model."
-    return ConfigurationError(
-        f"llama.cpp cannot load {path}: {reason}. {advice}", details={"log": said[-2000:]}
-    )
+        text = Sentence(_ENDED, path=path, status=status)
+    return ConfigurationError(text, details={"log": said[-2000:]})
 
 
 def _reason(said: str) -> str:

@@ -8,10 +8,13 @@ from django.utils import translation
 from django.utils.translation import trans_real
 
 from llmbackends import errors
+from llmbackends.mapping import error_from_answer
 from llmbackends.texts import Problem, Sentence
+from llmbackends.wire import WireError
 from llmconfigs.errors import ConfigGone, EncryptionKeysMalformed, LLMConfigsError
 from llmconfigs.wording import explain, translate
 from tests import servers
+from tests.words.korean_pages import english_in
 
 from .conftest import MakeConfig
 from .pages import ADD, CHANGELIST, form_data, messages, run_action, url
@@ -82,6 +85,24 @@ def test_error_says_its_own_sentence_in_the_language_and_a_service_s_as_it_is(
 
     assert ours == "서비스에 연결할 수 없습니다. 더미가 준비되어 있습니다."
     assert theirs == "서비스에 연결할 수 없습니다. The dummy is ready."
+
+
+def test_sentence_within_a_sentence_is_translated(korean: dict[str, str]) -> None:
+    hint = Sentence("The dummy is ready.")
+
+    with translation.override("ko"):
+        assert translate(
+            Sentence("a %(hint)s %(name)s %(n)d", hint=hint, name="The dummy is ready.", n=1)
+        ) == ("a 더미가 준비되어 있습니다. The dummy is ready. 1")
+
+
+def test_error_answer_of_a_service_is_told_in_the_language(korean: dict[str, str]) -> None:
+    error = error_from_answer(status=401, error=WireError("go away."), retry_after_s=None, provider="Groq")
+
+    assert error.message == "Groq answered with status 401: go away. Check the API key and its permissions."
+    with translation.override("ko"):
+        assert english_in([explain(error)]) == [explain(error)]
+        assert english_in([explain(error).replace("go away", "")]) == []
 
 
 def test_list_page_is_translated(admin_client: Client, korean: dict[str, str], settings: Any) -> None:

@@ -134,7 +134,8 @@ def test_staff_are_told_the_cause(
 
     response = visit_as(USE, COMPARE).post(URL, data=QUESTION)
 
-    assert response.json()["cause"] == "The dummy plays a service that is down."
+    cause = "The service cannot be reached or is not ready. The dummy plays a service that is down."
+    assert response.json()["cause"] == cause
 
 
 def test_stop_closes_the_connection_to_the_model_within_a_second(

@@ -27,6 +27,7 @@ from generation.failures import API_ERRORS, PublicError, public_error
 from generation.metering import Meter
 from llmbackends.errors import BackendError
 from llmbackends.types import ChatRequest
+from llmconfigs import wording
 from llmconfigs.selection import ActiveSpec
 from usage.entries import Outcome
 
@@ -192,7 +193,7 @@ class Answer:
     def _failed(self, error: Exception) -> Failed:
         public = _public(error)
         self._meter.fail(public)
-        cause = error.message if isinstance(error, BackendError) and self._asker.sees_causes else ""
+        cause = wording.explain(error) if isinstance(error, BackendError) and self._asker.sees_causes else ""
         return Failed(public.status, sentence(public.code), cause)
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from generation import choices
 from generation.threads import in_thread
 from llmbackends.errors import ConfigurationError
+from llmconfigs import wording
 from llmconfigs.chosen import chosen_spec
 from llmconfigs.models import LLMConfig
 from llmconfigs.selection import ActiveSpec
@@ -121,7 +122,7 @@ def _refusal(error: Unacceptable | ConfigurationError) -> Failed:
     """A ConfigurationError is of a chosen configuration, whose reader may see the cause."""
     if isinstance(error, Unacceptable):
         return Failed(422, error.message)
-    return Failed(503, sentence("backend_unavailable"), error.message)
+    return Failed(503, sentence("backend_unavailable"), wording.explain(error))
 
 
 def _told(failed: Failed) -> JsonResponse:
