@@ -1,6 +1,6 @@
 """The pages that a person sees, filled, and what of them is not Korean.
 
-A new page goes into PAGES; where it shows a row, that row is made in `fill`.
+A new page goes into PAGES, one that is only posted to into POSTS; where it shows a row, `fill` makes that.
 """
 
 from __future__ import annotations
@@ -13,40 +13,63 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.urls import reverse
+from django.utils import timezone
 
 from apikeys import issuing
+from apikeys.models import ApiKey
 from audit import trail
 from audit.actions import Action
+from audit.context import ANONYMOUS, Origin, acting
 from audit.models import AuditEvent
-from generation.models import JobStatus
+from epochs.models import Role
+from generation.models import GenerationJob, JobStatus
 from llmbackends.registry import providers
 from llmconfigs.models import LLMConfig
 from tests.epochs.test_reporting import stored
 from tests.generation.jobs import queue_job
 from tests.usage.entries import entry
+from usage.entries import Outcome
 from usage.models import UsageRecord
 from usage.records import store
+from web.dashboard.health import health_now
+from web.dashboard.usage_now import usage_now
 
 LANGUAGE = "ko"
 
-# The names of pages; those of one row are given it.
+# The names of pages, some with a query; those of one row are given it.
 PAGES = (
     "admin:index",
+    "admin:index?health",
+    "admin:app_list",
+    "admin:desk",
+    "admin:desk_health",
     "web:password_change",
+    "web:playground",
+    "web:jobs",
+    "web:jobs?status=in_progress",
+    "web:jobs?status=cancelled",
+    "web:job",
+    "web:keys",
+    "web:key-create",
     *(f"admin:llmconfigs_llmconfig_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:apikeys_apikey_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:generation_generationjob_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:usage_usagerecord_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:audit_auditevent_{each}" for each in ("changelist", "change", "history")),
+    "admin:audit_auditevent_changelist?subject=job:5&since=2026-01-01",
     *(f"admin:epochs_process_{each}" for each in ("changelist", "change", "history")),
-    # Not where permissions are listed: Django stores their names, in English.
-    *(f"admin:auth_user_{each}" for each in ("changelist", "add", "history", "delete")),
-    *(f"admin:auth_group_{each}" for each in ("changelist", "history", "delete")),
+    *(f"admin:auth_user_{each}" for each in ("changelist", "add", "change", "history", "delete")),
+    *(f"admin:auth_group_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     "admin:auth_user_password_change",
 )
 PAGES_OF_STRANGERS = ("web:login",)
-# They answer with no text of their own.
-NO_PAGES = ("web:start", "web:logout", "web:language")
+# For who has nothing yet and may do little.
+PAGES_WITH_NOTHING = ("web:jobs", "web:keys")
+# They answer with no text of their own, or not with a page.
+NO_PAGES = (
+    *("web:start", "web:logout", "web:language", "web:playground-stream", "web:job-events"),
+    *("admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
+)
 
 # What is sent, and the page that answers in the end shows errors or messages.
 CONFIG = {
@@ -79,16 +102,44 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("admin:apikeys_apikey_add", {"name": "수신", "scopes": ["no_such"], "expires_at_0": "2001-01-01"}),
     *(("admin:apikeys_apikey_changelist", {"action": each}) for each in ("revoke", "delete_selected")),
     ("admin:generation_generationjob_changelist", {"action": "cancel"}),
+    ("admin:audit_auditevent_export", {"since": "yesterday"}),
+    ("web:password_change", {"new_password1": "1", "new_password2": "2"}),
+    ("web:playground-ask", {}),
+    ("web:playground-ask", {"message": "가" * 200_001}),
+    ("web:playground-ask", {"message": "가", "turns": "{"}),
+    ("web:playground-ask", {"message": "가", "turns": json.dumps([{"role": "user", "text": "가"}] * 201)}),
+    ("web:playground-ask", {"message": "가", "generator": "0"}),
+    ("web:playground-ask", {"message": "가", "config": "0"}),
+    ("web:key-create", {}),
+    ("web:key-create", {"name": "수신", "scopes": ["no_such"], "requests_per_minute": "-1"}),
+    ("web:key-create", {"name": "수신", "scopes": ["read"], "expires_in_days": "30"}),
+    ("web:key-revoke", {}),
+    ("web:job-cancel", {}),
 )
 
 _PRODUCTS = ("Changeover", "Anthropic", "Groq", "Ollama", "OpenAI", "OpenRouter", "vLLM", "llama.cpp", "Mac")
-_TERMS = ("API", "ASCII", "Fernet", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "Single Sign-On", "URL", "UTC")
+_TERMS = (
+    "API",
+    "ASCII",
+    "Fernet",
+    "HTTP",
+    "ID",
+    "Id",
+    "JSON",
+    "LDAP",
+    "LLM",
+    "Single Sign-On",
+    "TLS",
+    "URL",
+    "UTC",
+    "ms",
+)
 # The icons of yes and no have these names in Django's own markup.
 _ICONS = ("True", "False", "None")
 _OF_ROWS = ("dummy", "elsewhere", "generate", "manage", "ollama", "read", "chat.completions")
 # The same in Korean.
 NAMES = frozenset(" ".join([*_PRODUCTS, *_TERMS, *_ICONS, *_OF_ROWS]).split())
-_WORD = re.compile(r"[A-Za-z][\w.:/@+-]*[A-Za-z0-9_/]|[A-Za-z]")
+_WORD = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z][\w.:/@+-]*[A-Za-z0-9_/]|[A-Za-z])")
 _CODE = re.compile(r"[\d_:/@]")
 _QUOTED_WORD = re.compile(r'"\w+"')
 
@@ -113,27 +164,95 @@ def _words_of_providers() -> set[str]:
     return {*_WORD.findall(schemas), *(each.id for each in providers()), "codellama"}
 
 
-def fill() -> Mapping[str, Model]:
-    """A row of each kind, by the label of its model."""
+def fill(owner: User) -> Mapping[str, Model]:
+    """A row of each kind, by the label of its model. owner: of the keys."""
     config = LLMConfig.objects.create(name="기본", provider="dummy")
-    key = issuing.issue(name="수신 업무", scopes=["generate", "read", "manage"]).key
-    job = queue_job(key, status=JobStatus.FAILED, config=config, request_digest="e3b0c442")
+    key = issuing.issue(name="수신 업무", scopes=["generate", "read", "manage"], owner=owner).key
     user = User.objects.create_user("상담원", is_staff=True)
-    Group.objects.all().delete()  # those of the migration: their names are data, in English
+    for each in Group.objects.all():  # those of the migration: their names are data, in English
+        Group.objects.filter(pk=each.pk).update(name=f"그룹 {each.pk}")
     group = Group.objects.create(name="수신팀")
+    jobs = {status: job_with(key, status, config) for status in JobStatus}
+    _record_events(config)
+    rows = [config, key, jobs[JobStatus.FAILED], user, group, _processes(), _usage(key, config)]
+    last_event = AuditEvent.objects.latest("number")
+    return {row._meta.label_lower: row for row in [*rows, last_event]}
+
+
+_IMAGE = {"type": "image", "media_type": "image/png", "data": "aW1hZ2U="}
+
+
+def job_with(key: ApiKey, status: JobStatus, config: LLMConfig) -> GenerationJob:
+    """With all that a job may show; one in progress is being cancelled."""
+    now = timezone.now()
+    said = [
+        {"role": "system", "content": "짧게 답하십시오."},
+        {"role": "user", "content": [{"type": "text", "text": "가" * 20_001}, _IMAGE]},
+        {"role": "assistant", "content": "네."},
+    ]
+    has_begun, has_ended = status != JobStatus.QUEUED, status not in (JobStatus.QUEUED, JobStatus.IN_PROGRESS)
+    return queue_job(
+        key,
+        status=status,
+        request={"messages": said},
+        request_digest="e3b0c442",
+        metadata={"업무": "수신"},
+        text="답변" if has_begun else "",
+        tool_calls=[{"id": "1", "name": "조회", "arguments": "{}"}] if has_ended else [],
+        error_code="backend_error" if status == JobStatus.FAILED else "",
+        started_at=now if has_begun else None,
+        finished_at=now if has_ended else None,
+        cancel_requested_at=now if status == JobStatus.IN_PROGRESS else None,
+        prompt_tokens=3 if has_ended else None,
+        first_chunk_s=0.5 if has_begun else None,
+        duration_s=1.5 if has_ended else None,
+        config=config,
+        config_name=config.name,
+        provider="dummy",
+    )
+
+
+def _record_events(config: LLMConfig) -> None:
     for action in Action:
         trail.record_alone(action, trail.Subject("llmconfig", str(config.pk), config.name))
-    store([entry(key, config_name=config.name)])
-    rows = [config, key, job, user, group, stored(), UsageRecord.objects.get(), AuditEvent.objects.last()]
-    return {row._meta.label_lower: row for row in rows if row is not None}
+    with acting(Origin(ANONYMOUS)):
+        trail.record_alone(Action.LOGIN_FAILED, trail.Subject("job", "5", ""))
+    changes = {"name": {"from": "가", "to": "나"}, "api_key": "changed"}
+    trail.record_alone(Action.CONFIG_CHANGED, trail.NOTHING, details={"changes": changes, "failures": 5})
+
+
+def _processes() -> Model:
+    """Two, of which one is behind."""
+    stored(configs_epoch=-1, role=Role.WEB)
+    return stored()
+
+
+def _usage(key: ApiKey, config: LLMConfig) -> Model:
+    now = timezone.now()
+    for number, outcome in enumerate(Outcome):
+        fields = {"outcome": outcome, "duration_s": 10.0**number / 10}
+        store([entry(key, config_name=config.name, request_id=f"r-{number}", at=now, **fields)])
+    usage_now.forget()
+    health_now.forget()
+    return UsageRecord.objects.latest("pk")
 
 
 def url_of(page: str, rows: Mapping[str, Model]) -> str:
-    shows_a_row = page.count("_") > 1 and page.endswith(("_change", "_history", "_delete"))
-    return reverse(page, args=[row_of(page, rows).pk] if shows_a_row else [])
+    name, _, query = page.partition("?")
+    shows_a_row = name.count("_") > 1 and name.endswith(("_change", "_history", "_delete"))
+    args = [row_of(name, rows).pk] if shows_a_row or name in _ROWS else _ARGUMENTS.get(name, [])
+    return f"{reverse(name, args=args)}?{query}"
 
 
 def row_of(page: str, rows: Mapping[str, Model]) -> Model:
-    """The one that an admin page is about."""
-    app, model = page.partition(":")[2].split("_")[:2]
+    """The one that a page is about."""
+    app, model = page.partition(":")[2].split("_")[:2] if page not in _ROWS else _ROWS[page].split(".")
     return rows[f"{app}.{model}"]
+
+
+_ARGUMENTS = {"admin:app_list": ["llmconfigs"]}
+_ROWS = {
+    "web:job": "generation.generationjob",
+    "web:job-cancel": "generation.generationjob",
+    "web:key-revoke": "apikeys.apikey",
+}

@@ -10,6 +10,8 @@ from .markup import ReadText
 
 TRANSLATION_MODULES = frozenset(["django.utils.translation", "llmbackends.texts"])
 AT_ONCE = frozenset(["gettext", "ngettext", "pgettext", "npgettext"])
+_COLLECTED = AT_ONCE | {"_", "gettext_noop", *(f"{name}_lazy" for name in AT_ONCE)}
+"""What makemessages looks for, which knows names alone."""
 
 # The names of arguments, attributes and keys of a page's context whose values are shown.
 _OF_FIELDS = ("verbose_name", "verbose_name_plural", "help_text", "label", "label_suffix", "error_messages")
@@ -42,7 +44,8 @@ def unmarked(source: str) -> list[ReadText]:
         for shown in (*_shown(tree), *_sentences(tree, marks))
         for constant in _english_in(shown, marks)
     }
-    return sorted((*found, *_put_together(tree, marks)), key=lambda each: each.line)
+    found.update(*(_put_together(tree, marks), _not_collected(tree)))
+    return sorted(found, key=lambda each: each.line)
 
 
 def translated_at_import(source: str) -> list[ReadText]:
@@ -175,6 +178,13 @@ def _put_together(tree: ast.Module, marks: dict[str, str]) -> Iterator[ReadText]
             case ast.Call(func=function, args=[ast.JoinedStr() | ast.BinOp() | ast.Call(), *_]):
                 if _last_name(function) in marks:
                     yield ReadText(node.lineno, ast.unparse(node))
+
+
+def _not_collected(tree: ast.Module) -> Iterator[ReadText]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.alias(name=name, asname=str(other)) if name in _COLLECTED and other not in _COLLECTED:
+                yield ReadText(node.lineno, f"{name} as {other}")
 
 
 def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:

@@ -7,6 +7,7 @@ import shutil
 
 import polib
 import pytest
+from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
 
 from scripts import messages
 
@@ -76,6 +77,14 @@ def test_korean_puts_no_particle_after_a_value() -> None:
     texts = [text for entry in messages.read("ko") for text in translations(entry)]
 
     assert [text for text in texts if PARTICLE_AFTER_PLACE.search(text)] == []
+
+
+@EVERY_LANGUAGE
+def test_no_text_is_one_of_dates(language: str) -> None:
+    """A translation of ours goes before Django's, and so into each date."""
+    of_dates = {str(name) for names in (MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR) for name in names.values()}
+
+    assert [entry.msgid for entry in messages.read(language) if entry.msgid in of_dates] == []
 
 
 def test_korean_is_formal() -> None:

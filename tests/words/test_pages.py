@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from django.contrib.admin import site
+from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
-from django.test import Client
-from django.urls import get_resolver
+from django.template.loader import render_to_string
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.utils import translation
+
+from generation.models import JobStatus
+from llmconfigs.models import LLMConfig
+from tests.api.sse import events_in
+from tests.web.routes import Route, all_routes
+from tests.web.visitors import Visitor
 
 from .korean_pages import (
     LANGUAGE,
     NO_PAGES,
     PAGES,
     PAGES_OF_STRANGERS,
+    PAGES_WITH_NOTHING,
     POSTS,
     english_in,
     fill,
+    job_with,
     row_of,
     url_of,
 )
@@ -29,32 +39,62 @@ HEADERS = {"accept-language": LANGUAGE}
 
 
 @pytest.fixture
-def rows() -> Mapping[str, Any]:
-    return fill()
+def admin() -> User:
+    return User.objects.create_superuser("관리자")
 
 
 @pytest.fixture
-def browser() -> Client:
+def rows(admin: User) -> Mapping[str, Any]:
+    return fill(admin)
+
+
+@pytest.fixture
+def browser(admin: User) -> Client:
+    return browser_of(admin)
+
+
+def browser_of(user: User) -> Client:
     client = Client(headers=HEADERS)
-    client.force_login(User.objects.create_superuser("관리자"))
+    client.force_login(user)
     return client
 
 
-def english_of(response: Any, status: int = 200) -> list[str]:
-    assert response.status_code == status
+def english_of(response: Any, *statuses: int) -> list[str]:
+    assert response.status_code in (statuses or (200,))
     return english_in([each.text for each in read_texts(response.content.decode(), language=LANGUAGE)])
 
 
 def test_no_page_is_forgotten() -> None:
-    lists = {f"admin:{each._meta.app_label}_{each._meta.model_name}_changelist" for each in site._registry}
-    pages = {f"web:{name}" for name in get_resolver("web.urls").reverse_dict if isinstance(name, str)}
+    ours = {route.name for route in all_routes() if route.name.startswith("web:") or is_ours_in_admin(route)}
+    known = {*PAGES, *PAGES_OF_STRANGERS, *NO_PAGES, *(page for page, _sent in POSTS)}
 
-    assert sorted((lists | pages) - {*PAGES, *PAGES_OF_STRANGERS, *NO_PAGES}) == []
+    assert sorted(ours - {page.partition("?")[0] for page in known}) == []
+
+
+def is_ours_in_admin(route: Route) -> bool:
+    """The list of each model, and what is none of Django's pages."""
+    model_admin = route.model_admin
+    if model_admin is None:
+        return route.name.startswith("admin:") and getattr(AdminSite, route.name[6:], None) is None
+    page = route.name.removeprefix(f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_")
+    return page not in ("add", "change", "delete", "history") and "object_id" not in page
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_in_korean(page: str, browser: Client, rows: Mapping[str, Any]) -> None:
     assert english_of(browser.get(url_of(page, rows))) == []
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_page_of_a_job_is_in_korean(status: JobStatus, browser: Client, rows: Mapping[str, Any]) -> None:
+    job = job_with(rows["apikeys.apikey"], status, rows["llmconfigs.llmconfig"])
+
+    assert english_of(browser.get(reverse("web:job", args=[job.pk]))) == []
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_NOTHING)
+def test_page_with_nothing_on_it_is_in_korean(page: str, rows: Mapping[str, Any]) -> None:
+    assert english_of(browser_of(rows["auth.user"]).get(url_of(page, rows))) == []
 
 
 @pytest.mark.parametrize("page", PAGES_OF_STRANGERS)
@@ -66,9 +106,9 @@ def test_page_for_strangers_is_in_korean(page: str) -> None:
 def test_answer_is_in_korean(
     page: str, sent: dict[str, Any], browser: Client, rows: Mapping[str, Any]
 ) -> None:
-    selected = {"_selected_action": [row_of(page, rows).pk]}
+    selected = {"_selected_action": [row_of(page, rows).pk]} if "action" in sent else {}
 
-    assert english_of(browser.post(url_of(page, rows), selected | sent, follow=True)) == []
+    assert english_of(browser.post(url_of(page, rows), selected | sent, follow=True), 200, 422) == []
 
 
 def test_page_that_is_not_there_says_so_in_korean(browser: Client) -> None:
@@ -76,8 +116,7 @@ def test_page_that_is_not_there_says_so_in_korean(browser: Client) -> None:
 
 
 def test_page_that_is_not_allowed_says_so_in_korean(rows: Mapping[str, Any]) -> None:
-    client = Client(headers=HEADERS)
-    client.force_login(rows["auth.user"])
+    client = browser_of(rows["auth.user"])
 
     assert english_of(client.get(url_of("admin:llmconfigs_llmconfig_changelist", rows)), 403) == []
 
@@ -86,3 +125,45 @@ def test_form_without_its_token_is_refused_in_korean() -> None:
     client = Client(headers=HEADERS, enforce_csrf_checks=True)
 
     assert english_of(client.post(url_of("web:login", {})), 403) == []
+
+
+def test_login_that_fails_and_one_that_is_locked_say_so_in_korean(settings: Any) -> None:
+    client, wrong = Client(headers=HEADERS), {"username": "관리자", "password": "1"}
+    answers = [client.post(url_of("web:login", {}), wrong) for _ in range(settings.LOGIN_ATTEMPTS)]
+
+    assert english_of(answers[0]) == []
+    assert english_of(answers[-1], 429) == []
+
+
+def test_host_that_is_not_ours_is_refused_in_korean() -> None:
+    assert english_of(Client(headers=HEADERS | {"host": "evil.example"}).get("/login/"), 400) == []
+
+
+@pytest.mark.parametrize("page", ["429.html", "500.html"])
+def test_error_page_is_in_korean(page: str) -> None:
+    with translation.override(LANGUAGE):
+        html = render_to_string(page, request=RequestFactory().get("/"))
+
+    assert english_in([each.text for each in read_texts(html, language=LANGUAGE)]) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"text": "물이 움직입니다."}, {"fail": "unavailable"}, {"fail": "bad_answer"}]
+)
+@pytest.mark.django_db(transaction=True)
+def test_answer_in_the_playground_is_in_korean(
+    options: dict[str, Any], visit_as: Callable[..., Visitor], activate: Callable[..., LLMConfig]
+) -> None:
+    activate(name="기본", options=options)
+    beside = LLMConfig.objects.create(
+        name="비교", provider="dummy", options=options, parameters={"max_tokens": 1}
+    )
+    visitor = visit_as("generation.use_playground", "llmconfigs.view_llmconfig", name="관리자")
+    visitor.headers.update(HEADERS)
+    asked = {"message": "밀물이란 무엇입니까?", "config": str(beside.pk)}
+
+    page = visitor.post(reverse("web:playground-ask"), data=asked)
+    events = events_in(visitor.post(reverse("web:playground-stream"), data=asked).iter_lines())
+
+    assert english_of(page) == []
+    assert [event.data for event in events if english_in([str(value) for value in event.data.values()])] == []

@@ -137,6 +137,7 @@ MARKED = "from django.utils.translation import gettext as _, gettext_lazy\n"
         'return _(f"{name} is saved.")',
         'return _("%s is saved." % name)',
         'return gettext_lazy("one" + "two")',
+        "from django.utils.translation import gettext as text_of",
     ],
 )
 def test_unmarked_finds_a_text(source: str) -> None:
