@@ -222,7 +222,8 @@ def test_no_secret_comes_out(day: Day, processes: list[Any], valkey_url: str) ->
         config = make_config(day, service.url)
         act_on(day, config, "test_connection")
         service.play_only(fail)
-        act_on(day, config, "activate")
+        act_on(day, config, "activate")  # is refused: the probe fails
+        LLMConfig.objects.update(is_active=True)
         use(day, issue_key(day))
         day.send(reverse("admin:llmconfigs_llmconfig_change", args=[config.pk]), "llmconfig_form", name="new")
         look_around(day)

@@ -52,14 +52,23 @@ def chromium(site: ServerProcess) -> Iterator[Chromium]:
     chromium.close()
 
 
+@pytest.fixture(scope="package")
+def lasting_groups(site: ServerProcess, django_db_blocker: Any) -> list[int]:
+    """Those that migrations made."""
+    from django.contrib.auth.models import Group
+
+    with django_db_blocker.unblock():
+        return list(Group.objects.values_list("pk", flat=True))
+
+
 @pytest.fixture(autouse=True)
-def db(site: ServerProcess, django_db_blocker: Any) -> Iterator[None]:
+def db(lasting_groups: list[int], django_db_blocker: Any) -> Iterator[None]:
     """In place of pytest-django's: what a test writes is there for the server too."""
     from tests.browser.site import clean
 
     with django_db_blocker.unblock():
         yield
-        clean()
+        clean(lasting_groups)
 
 
 @pytest.fixture

@@ -8,22 +8,44 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 _GRAVE = ("serious", "critical")
-# Where a stylesheet imports another, preloading makes axe write styles into the page: our policy refuses it.
-_OPTIONS = {"preload": False}
+# Without what axe would load and write into the page, which the policy forbids.
+_ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+_COLOURS = _ALL | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+# Colours that are still on their way from the one scheme to the other are nobody's.
+_SETTLED = """
+    Promise.allSettled(
+        document.getAnimations().filter(each => each instanceof CSSTransition).map(each => each.finished)
+    )
+"""
+_STANDING_OUT = """
+    [...document.body.querySelectorAll("*")]
+        .filter(each => each.scrollWidth > innerWidth || each.getBoundingClientRect().right > innerWidth)
+        .map(each => each.outerHTML.slice(0, 100)).slice(-5)
+"""
 _axe = Axe()
 
 
 def assert_accessible(page: Page) -> None:
-    """No fault that axe calls serious or critical, in light and in dark."""
-    for scheme in ("light", "dark"):
+    """No fault that axe calls serious or critical; in the dark nothing but colours is another question."""
+    for scheme, rules in (("light", _ALL), ("dark", _COLOURS)):
         page.emulate_media(color_scheme=cast(Any, scheme))
-        faults = _faults(page)
+        page.evaluate(_SETTLED)
+        faults = _faults(page, rules)
         assert not faults, f"{page.url} ({scheme}):\n" + "\n".join(faults)
     page.emulate_media(color_scheme="null")
 
 
-def _faults(page: Any) -> list[str]:
-    violations = page._thread.do(_axe.run, page, options=_OPTIONS).response["violations"]
+def assert_fits(page: Page, width: int) -> None:
+    """At this width nothing stands out to the right, so that a reader scrolls down only."""
+    size = page.viewport_size
+    page.set_viewport_size({"width": width, "height": 740})
+    needed = page.evaluate("document.documentElement.scrollWidth")
+    assert needed <= width, f"{page.url} needs {needed} px: {page.evaluate(_STANDING_OUT)}"
+    page.set_viewport_size(cast(Any, size))
+
+
+def _faults(page: Any, rules: dict[str, Any]) -> list[str]:
+    violations = page._thread.do(_axe.run, page, options=rules).response["violations"]
     return [
         f"{each['id']} ({each['impact']}): {each['help']}\n" + "\n".join(_places(each))
         for each in violations

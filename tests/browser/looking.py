@@ -15,7 +15,7 @@ from .distant import PlaywrightThread
 from .people import session_cookie
 from .watching import Watch
 
-PATIENCE_MS = 15_000
+PATIENCE_MS = 30_000
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 375, "height": 740}
 
@@ -55,7 +55,9 @@ class Chromium:
 
     def open(self, user: User | None = None, **options: Any) -> Visit:
         """A window of somebody, logged in if it is a user. options: of playwright's Browser.new_context."""
-        context = self._browser.new_context(**{"base_url": self.base_url, "viewport": DESKTOP} | options)
+        # Without movement, so that a page is still when it is looked at.
+        usual = {"base_url": self.base_url, "viewport": DESKTOP, "reduced_motion": "reduce"}
+        context = self._browser.new_context(**usual | options)
         context.set_default_timeout(PATIENCE_MS)
         if user is not None:
             cookie = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from django.apps import apps
+from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
 
 from tests.conftest import test_database_url
@@ -30,7 +31,7 @@ def running_site() -> Iterator[ServerProcess]:
         yield server
 
 
-def clean() -> None:
+def clean(lasting_groups: Collection[int]) -> None:
     """Deletes what tests make, and only that: emptying all tables, as between other tests, would lock them
     against the server that goes on running, and would take what migrations put there."""
     for attempts_left in (2, 1, 0):
@@ -38,6 +39,7 @@ def clean() -> None:
             with transaction.atomic(), connection.cursor() as cursor:
                 for table in _tables():
                     cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+                Group.objects.exclude(pk__in=lasting_groups).delete()
             return
         except OperationalError:  # a deadlock with what the server was doing
             if not attempts_left:

@@ -14,14 +14,12 @@ document.addEventListener("securitypolicyviolation", event => console.error(
 """
 # The browser or the page ended it: another page was asked for, or the answer is a download.
 _ENDED_HERE = "net::ERR_ABORTED"
-# Asked for by the browser where a page names no icon.
-_NO_ICON = "/favicon.ico"
 
 
 class Watch:
     """Collects the trouble of all pages of a browser context: errors and warnings on the console, exceptions
-    of scripts, violations of the Content-Security-Policy, requests to other hosts, failed requests, answers
-    of 500 and more."""
+    of scripts, dialogs, violations of the Content-Security-Policy, requests to other hosts, failed requests,
+    answers of 500 and more."""
 
     def __init__(self, base_url: str) -> None:
         self._host = urlsplit(base_url).netloc
@@ -33,6 +31,7 @@ class Watch:
         context.add_init_script(TELL_VIOLATIONS)
         context.on("console", self._on_console)
         context.on("weberror", lambda error: self._add(f"exception: {error.error}"))
+        context.on("dialog", self._on_dialog)
         context.on("request", self._on_request)
         context.on("requestfailed", self._on_failure)
         context.on("response", self._on_response)
@@ -56,9 +55,12 @@ class Watch:
         self._trouble.append(text)
 
     def _on_console(self, message: Any) -> None:
-        url = message.location.get("url", "")
-        if message.type in ("error", "warning") and not url.endswith(_NO_ICON):
-            self._add(f"console {message.type}: {message.text} ({url})")
+        if message.type in ("error", "warning"):
+            self._add(f"console {message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def _on_dialog(self, dialog: Any) -> None:
+        self._add(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _on_request(self, request: Any) -> None:
         address = urlsplit(request.url)
