@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 300, 132
-_LEFT, _RIGHT, _TOP, _BOTTOM = 42, 298, 8, 110
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 298, 8, 110
 _GAP = 0.25
 """Of a column's width, what stays free between two bars."""
 _MOST = 1e15
