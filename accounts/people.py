@@ -17,6 +17,8 @@ from audit import trail
 from audit.actions import Action
 from audit.changes import changes_between
 from audit.trail import Subject
+from epochs import subjects
+from epochs.advancing import advance
 
 from .logins import user_subject
 
@@ -30,7 +32,7 @@ def connect() -> None:
     for model in (User, Group):
         _save_in_one_transaction(model)
         pre_save.connect(_remember, sender=model)
-        pre_delete.connect(_wait, sender=model)
+        pre_delete.connect(_lock, sender=model)
         post_delete.connect(_deleted, sender=model)
     post_save.connect(_user_saved, sender=User)
     post_save.connect(_group_saved, sender=Group)
@@ -52,12 +54,15 @@ def _save_in_one_transaction(model: type[models.Model]) -> None:
 def _remember(*, instance: User | Group, update_fields: Iterable[str] | None, **_: Any) -> None:
     before = None
     if update_fields is None or not set(update_fields) <= {"last_login"}:
-        trail.lock_end()
+        _lock()
         before = type(instance)._default_manager.filter(pk=instance.pk).first()
     setattr(instance, _BEFORE, before)
 
 
-def _wait(**_: Any) -> None:
+def _lock(**_: Any) -> None:
+    """Before the first write, in the order of all transactions: the epoch that the triggers of these tables
+    will move, then the end of the trail. A key that is issued at this moment takes them in this order too."""
+    advance(subjects.Subject.KEYS)
     trail.lock_end()
 
 
@@ -109,7 +114,7 @@ def _related(
 ) -> None:
     """Groups of a user, permissions of a user or of a group, from either side."""
     if action.startswith("pre_"):
-        trail.lock_end()
+        _lock()
     if action == "pre_clear":
         setattr(instance, _BEFORE, _linked(sender, instance, reverse))
     elif action == "post_clear":

@@ -38,8 +38,10 @@ def record(
 
     Call it as the last write of the transaction: it locks the end of the trail until the transaction ends,
     and one that held this lock and then waited for another could wait for ever; or call `lock_end` as the
-    first. `details`: JSON without
-    secrets; a change is {"changes": {field: {"from": …, "to": …}}}, of a secret only "changed".
+    first.
+
+    `details`: JSON without secrets; a change is {"changes": {field: {"from": …, "to": …}}}, of a secret only
+    "changed".
 
     Raises RuntimeError outside a transaction.
     """
@@ -79,7 +81,7 @@ def record_alone(
 
 def lock_end() -> None:
     """For who has to record in the midst of a transaction: then all who do so wait here, before their first
-    write, and never for each other's rows.
+    write, and never for each other's rows. The locks of epochs that the transaction will take come before.
 
     SQLite's transactions (BEGIN IMMEDIATE) are alone from their first statement.
     """
