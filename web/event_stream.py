@@ -27,5 +27,6 @@ def stream_response(events: AsyncIterable[bytes]) -> StreamingHttpResponse:
 
 
 async def release_connections() -> None:
-    """To be awaited where a stream begins: middleware may have used the database after the view."""
+    """To be awaited before a long wait, for the database may have been used until then; and where a stream
+    begins, since middleware may have used it after the view."""
     await in_thread(lambda: None)

@@ -236,6 +236,26 @@ def test_more_streams_than_database_connections(mina: Visitor, activate: Callabl
         assert _server_connections() <= 16
 
 
+@pytest.mark.parametrize("path", [URL, "/playground/ask/"])
+def test_more_questions_wait_for_their_answer_than_database_connections(
+    mina: Visitor, activate: Callable[..., LLMConfig], path: str
+) -> None:
+    """A model may think for a minute before its first word."""
+    count = 24
+    with model_that(faults.silence) as service, ThreadPoolExecutor(count) as threads:
+        activate("vllm", endpoint_url=service.url)
+        asked = [threads.submit(mina.post, path, data=QUESTION, timeout=20) for _ in range(count)]
+        wait_until(lambda: len(service.requests) == count)
+
+        assert mina.get("/playground/", timeout=2).status_code == 200
+
+        draining.set()
+        try:
+            assert {each.result(20).status_code for each in asked} <= {200, 503}
+        finally:
+            draining.clear()
+
+
 def test_two_configurations_stream_at_once(
     visit_as: Callable[..., Visitor], activate: Callable[..., LLMConfig]
 ) -> None:

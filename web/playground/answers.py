@@ -108,6 +108,7 @@ class Answer:
         """Waits for it, and leaves it in its place. Stops the answer if that is a failure, or if the wait is
         cancelled."""
         try:
+            await release_connections()  # the model may take a minute, and the pool is small
             self._first = await self._next()
         except BaseException:
             await self.stop()
