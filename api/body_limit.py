@@ -20,7 +20,8 @@ _CUT = "changeover.body_is_cut"
 
 
 class BodyLimit:
-    """Wraps an ASGI application whose views ask `is_cut` before they use a body.
+    """Wraps an ASGI application whose views ask `is_cut` before they use a body, or take what is no form of
+    theirs for a forgery, as pages do.
 
     A body above settings.API_MAX_BODY_BYTES is cut there and the rest thrown away as it arrives, whether a
     Content-Length announced it or not. The application itself answers, so that the answer has its headers.

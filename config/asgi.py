@@ -40,7 +40,7 @@ class Application:
     def __init__(self, *, embedded_runner: bool) -> None:
         self._front_door = FrontDoor()
         self._api = BodyLimit(ApiHandler())
-        self._pages = ASGIHandler()
+        self._pages = BodyLimit(ASGIHandler())
         self._embedded_runner = embedded_runner
         self._reporter = ProcessReporter(Role.WEB, follow=follow)
 
