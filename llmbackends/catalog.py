@@ -48,6 +48,7 @@ class CheckCall:
 class Provider:
     """A service that runs models.
 
+    description: one line that says to an administrator when to choose it.
     driver: what answers: "http" (a wire format over HTTP) or the name of an in-process backend.
     wire: the module of llmbackends.wire; None for an in-process backend.
     chat_path, prompt_path, embeddings_path, models_path: below the endpoint; None where the service has no
@@ -56,11 +57,13 @@ class Provider:
         sent as the only one, and required.
     parameters: JSON Schema of the sampling parameters it takes; a name that is not there is not supported.
     options: JSON Schema of the provider's own settings.
+        Of both, a "title" is what a form calls a value, and a "default" what applies where there is none.
     """
 
     id: str
     label: str
     locality: Locality
+    description: str = ""
     driver: str = "http"
     wire: str | None = None
     key: KeyPolicy = KeyPolicy.NONE
@@ -87,17 +90,23 @@ class Provider:
         return frozenset(self.parameters.get("properties", ()))
 
 
-_NUMBER_2 = {"type": "number", "minimum": -2, "maximum": 2}
+def _titled(schema: Schema, title: str) -> Schema:
+    return {**schema, "title": title}
+
+
+_NUMBER_2: Schema = {"type": "number", "minimum": -2, "maximum": 2}
 _PARAMETERS: dict[str, Schema] = {
-    "temperature": {"type": "number", "minimum": 0, "maximum": 2},
-    "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
-    "top_k": {"type": "integer", "minimum": 1},
-    "min_p": {"type": "number", "minimum": 0, "maximum": 1},
-    "presence_penalty": _NUMBER_2,
-    "frequency_penalty": _NUMBER_2,
-    "repeat_penalty": {"type": "number", "exclusiveMinimum": 0, "maximum": 2},
-    "seed": {"type": "integer"},
-    "max_tokens": {"type": "integer", "minimum": 1},
+    "temperature": _titled({"type": "number", "minimum": 0, "maximum": 2}, gettext_noop("Temperature")),
+    "top_p": _titled({"type": "number", "exclusiveMinimum": 0, "maximum": 1}, gettext_noop("Top p")),
+    "top_k": _titled({"type": "integer", "minimum": 1}, gettext_noop("Top k")),
+    "min_p": _titled({"type": "number", "minimum": 0, "maximum": 1}, gettext_noop("Min p")),
+    "presence_penalty": _titled(_NUMBER_2, gettext_noop("Presence penalty")),
+    "frequency_penalty": _titled(_NUMBER_2, gettext_noop("Frequency penalty")),
+    "repeat_penalty": _titled(
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 2}, gettext_noop("Repeat penalty")
+    ),
+    "seed": _titled({"type": "integer"}, gettext_noop("Seed")),
+    "max_tokens": _titled({"type": "integer", "minimum": 1}, gettext_noop("Most tokens of an answer")),
     "stop": {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1, "maxItems": 16},
 }
 
@@ -121,8 +130,10 @@ _OPENAI_PARAMETERS = (
 )  # fmt: skip
 _LLAMA_PARAMETERS = (*_OPENAI_PARAMETERS, "top_k", "min_p", "repeat_penalty")
 _ALL_FEATURES = frozenset(Feature)
-_CONTEXT_SIZE: Schema = {"type": "integer", "minimum": 512, "maximum": 32768}
-_THREADS: Schema = {"type": "integer", "minimum": 1, "maximum": 64}
+_CONTEXT_SIZE: Schema = _titled(
+    {"type": "integer", "minimum": 512, "maximum": 32768}, gettext_noop("Context size in tokens")
+)
+_THREADS: Schema = _titled({"type": "integer", "minimum": 1, "maximum": 64}, gettext_noop("Threads"))
 _NO_OPTIONS = object_schema({})
 
 _TEXT: Schema = {"type": "string", "minLength": 1}
@@ -132,6 +143,7 @@ OLLAMA = Provider(
     id="ollama",
     label="Ollama",
     locality=Locality.LOCAL,
+    description=gettext_noop("Runs open models on a machine of yours and loads them on demand."),
     wire="ollama",
     default_endpoint="http://localhost:11434",
     default_model="codellama:13b",
@@ -143,13 +155,19 @@ OLLAMA = Provider(
     # logprobs since 0.12.11, https://docs.ollama.com/api, read 2026-11; older servers tell none
     features=_ALL_FEATURES - {Feature.TOOL_CHOICE},
     parameters=parameters(*_LLAMA_PARAMETERS),
-    options=object_schema({"context_size": _CONTEXT_SIZE, "keep_alive": _TEXT}),
+    options=object_schema(
+        {
+            "context_size": _CONTEXT_SIZE,
+            "keep_alive": _titled(_TEXT, gettext_noop("How long the model stays loaded, such as 10m")),
+        }
+    ),
 )
 
 LLAMA_CPP = Provider(
     id="llama-cpp",
     label=gettext_noop("llama.cpp server"),
     locality=Locality.LOCAL,
+    description=gettext_noop("A llama.cpp server on a machine of yours, with one model loaded."),
     wire="openai_chat",
     key=KeyPolicy.OPTIONAL,
     default_endpoint="http://localhost:8080",
@@ -169,13 +187,21 @@ LOCAL_LLM = Provider(
     id="local-llm",
     label=gettext_noop("llama.cpp in process"),
     locality=Locality.LOCAL,
+    description=gettext_noop(
+        "A GGUF file that is loaded into Changeover itself: no other service is needed."
+    ),
     driver="local",
     endpoint_required=False,
     features=_ALL_FEATURES - {Feature.IMAGES},
     takes_named_tool=False,
     parameters=parameters(*_LLAMA_PARAMETERS),
     options=object_schema(
-        {"model_path": _TEXT, "context_size": _CONTEXT_SIZE, "threads": _THREADS}, required=("model_path",)
+        {
+            "model_path": _titled(_TEXT, gettext_noop("Path of the model's GGUF file")),
+            "context_size": {**_CONTEXT_SIZE, "default": 4096},
+            "threads": _THREADS,
+        },
+        required=("model_path",),
     ),
     aliases=("local-llama-cpp",),
 )
@@ -184,6 +210,7 @@ VLLM = Provider(
     id="vllm",
     label="vLLM",
     locality=Locality.LOCAL,
+    description=gettext_noop("A vLLM server on machines of yours, for many requests at once on GPUs."),
     wire="openai_chat",
     key=KeyPolicy.OPTIONAL,
     default_endpoint="http://localhost:8000",
@@ -202,6 +229,7 @@ GROQ = Provider(
     id="groq",
     label="Groq",
     locality=Locality.REMOTE,
+    description=gettext_noop("A service on the internet: prompts leave this organisation."),
     wire="openai_chat",
     key=KeyPolicy.REQUIRED,
     default_endpoint="https://api.groq.com/openai/v1",
@@ -220,6 +248,7 @@ OPENAI = Provider(
     id="openai",
     label="OpenAI",
     locality=Locality.REMOTE,
+    description=gettext_noop("A service on the internet: prompts leave this organisation."),
     wire="openai_chat",
     key=KeyPolicy.REQUIRED,
     default_endpoint="https://api.openai.com/v1",
@@ -230,13 +259,21 @@ OPENAI = Provider(
     check=CheckCall("/models"),
     features=_ALL_FEATURES,
     parameters=parameters(*_OPENAI_PARAMETERS),
-    options=object_schema({"max_tokens_field": {"enum": ["max_tokens", "max_completion_tokens"]}}),
+    options=object_schema(
+        {
+            "max_tokens_field": _titled(
+                {"enum": ["max_tokens", "max_completion_tokens"]},
+                gettext_noop("Name of the field for the most tokens"),
+            )
+        }
+    ),
 )
 
 ANTHROPIC = Provider(
     id="anthropic",
     label="Anthropic",
     locality=Locality.REMOTE,
+    description=gettext_noop("A service on the internet: prompts leave this organisation."),
     wire="anthropic_messages",
     key=KeyPolicy.REQUIRED,
     key_prefix="sk-ant-",
@@ -259,6 +296,7 @@ OPENROUTER = Provider(
     id="openrouter",
     label="OpenRouter",
     locality=Locality.REMOTE,
+    description=gettext_noop("A service on the internet that passes prompts on to many others."),
     wire="openai_chat",
     key=KeyPolicy.REQUIRED,
     default_endpoint="https://openrouter.ai/api/v1",
@@ -277,6 +315,7 @@ DUMMY = Provider(
     id="dummy",
     label=gettext_noop("Dummy"),
     locality=Locality.LOCAL,
+    description=gettext_noop("No model at all: the same answer each time, for trying things out."),
     driver="dummy",
     endpoint_required=False,
     default_model="dummy",
@@ -284,10 +323,17 @@ DUMMY = Provider(
     parameters=parameters(*_LLAMA_PARAMETERS),
     options=object_schema(
         {
-            "text": {"type": "string"},
-            "delay_s": {"type": "number", "minimum": 0, "maximum": 600},
-            "tokens_per_s": {"type": "number", "exclusiveMinimum": 0},
-            "fail": {"enum": ["check", "unavailable", "rate_limited", "timeout", "bad_answer", "cut"]},
+            "text": _titled({"type": "string"}, gettext_noop("What it answers")),
+            "delay_s": _titled(
+                {"type": "number", "minimum": 0, "maximum": 600}, gettext_noop("Seconds to the first token")
+            ),
+            "tokens_per_s": _titled(
+                {"type": "number", "exclusiveMinimum": 0}, gettext_noop("Tokens a second")
+            ),
+            "fail": _titled(
+                {"enum": ["check", "unavailable", "rate_limited", "timeout", "bad_answer", "cut"]},
+                gettext_noop("How it fails"),
+            ),
         }
     ),
 )
@@ -296,28 +342,33 @@ HTTP_GENERIC = Provider(
     id="http-generic",
     label=gettext_noop("JSON over HTTP"),
     locality=Locality.BY_HOST,
+    description=gettext_noop(
+        "Any other service of yours that takes and gives JSON: you describe its requests and answers."
+    ),
     wire="generic_json",
     key=KeyPolicy.OPTIONAL,
     features=frozenset(),
     parameters=parameters(*_LLAMA_PARAMETERS),
     options=object_schema(
         {
-            "method": {"enum": ["POST", "PUT"]},
-            "path": {"type": "string"},
+            "method": _titled({"enum": ["POST", "PUT"]}, gettext_noop("HTTP method")),
+            "path": _titled({"type": "string"}, gettext_noop("Path")),
             "headers": _HEADERS,
             "body": {"type": "object"},
-            "text_path": _TEXT,
-            "prompt_tokens_path": _TEXT,
-            "completion_tokens_path": _TEXT,
-            "finish_reason_path": _TEXT,
-            "error_path": _TEXT,
+            "text_path": _titled(_TEXT, gettext_noop("Where the text is in the answer")),
+            "prompt_tokens_path": _titled(_TEXT, gettext_noop("Where the number of prompt tokens is")),
+            "completion_tokens_path": _titled(
+                _TEXT, gettext_noop("Where the number of completion tokens is")
+            ),
+            "finish_reason_path": _titled(_TEXT, gettext_noop("Where the reason of the end is")),
+            "error_path": _titled(_TEXT, gettext_noop("Where an error's text is")),
             "stream_body": {"type": "object"},
-            "stream_framing": {"enum": ["sse", "ndjson"]},
-            "stream_text_path": _TEXT,
-            "stream_end": _TEXT,
-            "check_path": _TEXT,
-            "models_path": _TEXT,
-            "model_names_path": _TEXT,
+            "stream_framing": _titled({"enum": ["sse", "ndjson"]}, gettext_noop("Framing of a stream")),
+            "stream_text_path": _titled(_TEXT, gettext_noop("Where the text is in a piece of a stream")),
+            "stream_end": _titled(_TEXT, gettext_noop("What ends a stream")),
+            "check_path": _titled(_TEXT, gettext_noop("Path of the health check")),
+            "models_path": _titled(_TEXT, gettext_noop("Path of the list of models")),
+            "model_names_path": _titled(_TEXT, gettext_noop("Where the names are in the list of models")),
         },
         required=("body", "text_path"),
     ),

@@ -17,7 +17,7 @@ from llmbackends.registry import get_provider, providers
 _BOUNDS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
 _GROUPS = {
     Locality.LOCAL: gettext_lazy("On-premise"),
-    Locality.REMOTE: gettext_lazy("Remote"),
+    Locality.REMOTE: gettext_lazy("Remote (development only)"),
     Locality.BY_HOST: gettext_lazy("On-premise or remote, by the endpoint's host"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,12 +14,15 @@ from llmbackends.client_bounds import default_bounds
 from llmbackends.errors import UnknownProvider
 from llmbackends.registry import get_provider
 from llmbackends.secret import Secret
+from llmbackends.validation import schema_problems
 
-from . import binding, describing
+from . import binding, describing, schema_fields
 from .errors import EncryptionKeysMalformed, LLMConfigsError, SecretBoundElsewhere
 from .models import LLMConfig
+from .schema_fields import SchemaField
 from .sealing import SealedSecret
-from .wording import explain
+from .widgets import ProviderSelect
+from .wording import explain, translate
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[LLMConfig]
@@ -56,7 +60,12 @@ class ObjectField(forms.JSONField):
 
 
 class LLMConfigForm(_ModelForm):
-    provider = forms.ChoiceField(label=gettext_lazy("Provider"), choices=describing.provider_choices)
+    """Besides the row's own fields it has one for each simple option and parameter (schema_fields.py), which
+    win a place in the row's JSON if the chosen provider takes them."""
+
+    provider = forms.ChoiceField(
+        label=gettext_lazy("Provider"), choices=describing.provider_choices, widget=ProviderSelect
+    )
     api_key = WriteOnlyField(label=gettext_lazy("API key"))
     parameters = ObjectField(label=gettext_lazy("Parameters"), initial=dict)
     client_parameters = ObjectField(
@@ -76,6 +85,12 @@ class LLMConfigForm(_ModelForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk is not None and "provider" in self.fields:
             self._show_stored_provider()
+        if "model_name" in self.fields:
+            self.fields["model_name"].widget.attrs["list"] = "known-models"
+        if self.instance.api_key and "api_key" in self.fields:
+            self.fields["api_key"].widget.attrs["data-stored"] = "yes"
+        self._schema_fields = schema_fields.all_fields() if "provider" in self.fields else []
+        self._add_schema_fields()
         for name, text in self._help_texts().items():
             if name in self.fields:
                 self.fields[name].help_text = text
@@ -91,7 +106,52 @@ class LLMConfigForm(_ModelForm):
             cleaned["api_key"] = SealedSecret()
         elif not entered:
             self._keep_key(cleaned)
+        for box in ("parameters", "options"):
+            self._gather(box, cleaned)
         return cleaned
+
+    def _add_schema_fields(self) -> None:
+        for field in self._schema_fields:
+            self.fields[field.name] = field.form_field()
+        of_provider = schema_fields.fields_for(self.initial.get("provider", ""), self._schema_fields)
+        for box in ("parameters", "options"):
+            if box in self.initial:
+                fields = [field for field in of_provider if field.box == box]
+                shown, self.initial[box] = schema_fields.take_out(self.initial[box], fields)
+                self.initial.update(shown)
+
+    def _gather(self, box: str, cleaned: dict[str, Any]) -> None:
+        """Puts what was entered in fields of the chosen provider into the row's JSON."""
+        if not isinstance(cleaned.get(box), dict):
+            return
+        gathered = dict(cleaned[box])
+        for field in schema_fields.fields_for(cleaned.get("provider", ""), self._schema_fields):
+            if field.box == box:
+                self._gather_one(field, cleaned.get(field.name), gathered)
+        cleaned[box] = gathered
+
+    def _gather_one(self, field: SchemaField, value: Any, gathered: dict[str, Any]) -> None:
+        if value is None or value == "":
+            if field.is_required and field.key not in gathered and field.name not in self.errors:
+                self.add_error(field.name, self.fields[field.name].error_messages["required"])
+            return
+        if field.key in gathered:
+            self.add_error(field.name, _("This is in the JSON below too. Leave one of both empty."))
+            return
+        schema = get_provider(self.cleaned_data["provider"])
+        bounds = getattr(schema, field.box)["properties"][field.key]
+        problems = schema_problems({field.key: value}, {"properties": {field.key: bounds}})
+        if problems:
+            self.add_error(field.name, [translate(problem) for problem in problems])
+        else:
+            gathered[field.key] = value
+
+    def _update_errors(self, errors: ValidationError) -> None:
+        """What a field of its own complains of is not said again of the JSON."""
+        for box in ("parameters", "options"):
+            if any(field.box == box and field.name in self.errors for field in self._schema_fields):
+                errors.error_dict.pop(box, None)
+        super()._update_errors(errors)  # type: ignore[misc]
 
     def _seal_key(self, cleaned: dict[str, Any], entered: Secret) -> None:
         try:
@@ -122,7 +182,7 @@ class LLMConfigForm(_ModelForm):
             "endpoint_url": _("Empty: the provider's default. No key, user name or password in it."),
             "api_key": _key_help(self.instance.api_key),
             "parameters": describing.with_allowed_names(
-                _("What is sent where a request sets nothing itself, as a JSON object. Names:"),
+                _("What else is sent where a request sets nothing itself, as a JSON object. Names:"),
                 lambda provider: provider.parameters,
             ),
             "client_parameters": _(
@@ -130,10 +190,20 @@ class LLMConfigForm(_ModelForm):
                 'Such as {"max_tokens": {}, "temperature": {"minimum": 0, "maximum": 1}}.'
             ),
             "options": describing.with_allowed_names(
-                _("The provider's own settings, as a JSON object. Names:"),
+                _("What else the provider is told, as a JSON object. Names:"),
                 lambda provider: provider.options,
             ),
         }
+
+
+class CloneForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Name of the copy"), max_length=100)
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if LLMConfig.objects.filter(name=name).exists():
+            raise ValidationError(_("There is a configuration with this name already."))
+        return name
 
 
 def _key_help(stored: SealedSecret) -> str:

@@ -69,8 +69,8 @@ class LLMConfig(models.Model):
         verbose_name_plural = _("LLM configurations")
         ordering = ["name"]
         permissions = [
-            ("activate_llmconfig", _("Can activate, deactivate and roll back")),
-            ("approve_llmconfig", _("Can approve what somebody else wants to activate")),
+            ("activate_llmconfig", _("Can activate LLM configurations")),
+            ("approve_llmconfig", _("Can approve activations by others")),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -12,8 +12,8 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["name"],
                 "permissions": [
-                    ("activate_llmconfig", "Can activate, deactivate and roll back"),
-                    ("approve_llmconfig", "Can approve what somebody else wants to activate"),
+                    ("activate_llmconfig", "Can activate LLM configurations"),
+                    ("approve_llmconfig", "Can approve activations by others"),
                 ],
                 "verbose_name": "LLM configuration",
                 "verbose_name_plural": "LLM configurations",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpResponse
@@ -18,6 +19,18 @@ CHANGELIST = "admin:llmconfigs_llmconfig_changelist"
 ADD = "admin:llmconfigs_llmconfig_add"
 CHANGE = "admin:llmconfigs_llmconfig_change"
 DELETE = "admin:llmconfigs_llmconfig_delete"
+HISTORY = "admin:llmconfigs_llmconfig_history"
+ACTIVATE = "admin:llmconfigs_llmconfig_activate"
+DEACTIVATE = "admin:llmconfigs_llmconfig_deactivate"
+ROLL_BACK = "admin:llmconfigs_llmconfig_roll_back"
+SWITCHED = "admin:llmconfigs_llmconfig_switched"
+PROCESSES = "admin:llmconfigs_llmconfig_processes"
+CLONE = "admin:llmconfigs_llmconfig_clone"
+REQUEST = "admin:llmconfigs_llmconfig_request"
+REQUESTS = "admin:llmconfigs_llmconfig_requests"
+DECIDE = "admin:llmconfigs_llmconfig_decide"
+TRY = "admin:llmconfigs_llmconfig_try"
+TRY_NEW = "admin:llmconfigs_llmconfig_try_new"
 
 
 def url(page: str, *arguments: Any) -> str:
@@ -50,6 +63,14 @@ def run_action(
 ) -> HttpResponse:
     data = {"action": action, "_selected_action": [config.pk for config in configs]} | more
     return client.post(url(CHANGELIST), data, follow=True, headers=headers)  # type: ignore[return-value]
+
+
+def confirm(client: Client, page: str, *arguments: Any, **more: Any) -> Any:
+    """Agrees to what the page shows, as a person does who presses its button."""
+    shown = client.get(url(page, *arguments))
+    seen = re.search(r'name="seen" value="([^"]*)"', shown.content.decode())
+    assert seen, shown.status_code
+    return client.post(url(page, *arguments), {"seen": seen[1]} | more, follow=True)
 
 
 def messages(response: Any) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -7,11 +8,12 @@ from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
+from audit.models import AuditEvent
 from llmbackends.secret import Secret
 from llmconfigs.models import LLMConfig
 
 from .conftest import MakeConfig
-from .pages import ADD, CHANGE, errors, form_data, key_of, messages, url
+from .pages import ADD, CHANGE, HISTORY, errors, form_data, key_of, messages, url
 
 KEY = "sk-marker-0123456789wxyz"
 
@@ -42,7 +44,7 @@ def test_add_offers_the_providers_by_where_they_run(admin_client: Client) -> Non
 
     groups = {group: [name for name, _ in choices] for group, choices in form.fields["provider"].choices}
     assert {"ollama", "llama-cpp", "local-llm", "vllm", "dummy"} <= set(groups["On-premise"])
-    assert {"groq", "openai", "anthropic", "openrouter"} <= set(groups["Remote"])
+    assert {"groq", "openai", "anthropic", "openrouter"} <= set(groups["Remote (development only)"])
     assert groups["On-premise or remote, by the endpoint's host"] == ["http-generic"]
 
 
@@ -73,7 +75,8 @@ def test_empty_json_is_an_empty_object(admin_client: Client) -> None:
         ({"parameters": "{"}, "parameters"),
         ({"parameters": "5"}, "parameters"),
         ({"options": "[]"}, "options"),
-        ({"provider": "local-llm"}, "options"),
+        ({"provider": "local-llm"}, "option_local-llm_model_path"),
+        ({"provider": "local-llm", "options": {"model_path": 5}}, "options"),
         ({"timeout_seconds": 9}, "timeout_seconds"),
         ({"timeout_seconds": ""}, "timeout_seconds"),
         ({"name": ""}, "name"),
@@ -317,7 +320,8 @@ def test_page_shows_a_stored_alias_as_its_provider(admin_client: Client, make_co
 
     html = admin_client.get(url(CHANGE, config.pk)).content.decode()
 
-    assert '<option value="local-llm" selected>' in html
+    assert re.search('<input type="radio" name="provider" value="local-llm"[^>]* checked', html)
+    assert 'name="option_local-llm_model_path" value="m.gguf"' in html
 
 
 def test_saving_the_active_row_says_that_it_binds_at_once(
@@ -349,18 +353,24 @@ def test_saving_does_not_undo_an_activation_of_another_row(
     assert LLMConfig.objects.get(name="edited").model_name == "m"
 
 
-def test_history_names_the_changed_fields_and_no_key(admin_client: Client, make_config: MakeConfig) -> None:
-    config = make_config(provider="vllm")
+def test_history_tells_what_the_trail_tells_and_no_key(admin_client: Client, make_config: MakeConfig) -> None:
+    config = make_config("mine", provider="vllm")
+    data = form_data(name="mine", provider="vllm", api_key=KEY, model_name="<m>", max_retries=5)
+    admin_client.post(url(CHANGE, config.pk), data)
 
-    admin_client.post(url(CHANGE, config.pk), form_data(provider="vllm", api_key=KEY, model_name="m"))
+    html = admin_client.get(url(HISTORY, config.pk)).content.decode()
 
-    entry = LogEntry.objects.get()
-    assert entry.get_change_message() == "Changed Model and API key."
+    assert "Configuration changed" in html
+    assert "&lt;m&gt;" in html
+    assert "max_retries" in html
+    assert KEY not in html
+    assert not LogEntry.objects.exists()
 
 
-def test_history_says_nothing_where_nothing_changed(admin_client: Client, make_config: MakeConfig) -> None:
+def test_saving_what_is_stored_already_changes_nothing(admin_client: Client, make_config: MakeConfig) -> None:
     config = make_config(provider="vllm", api_key=Secret(KEY))
 
     admin_client.post(url(CHANGE, config.pk), form_data(provider="vllm"))
 
-    assert LogEntry.objects.get().get_change_message() == "No fields changed."
+    assert LLMConfig.objects.get().version == 1
+    assert not AuditEvent.objects.filter(subject_kind="llmconfig").exists()

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from apikeys import issuing
 from llmbackends.secret import Secret
+from llmconfigs import health_notes
+from llmconfigs.admin import columns
+from llmconfigs.health_notes import Health
+from tests.usage.entries import entry
+from usage import records
+from usage.selectors import ConfigUse
 
 from .conftest import MakeConfig
 from .pages import CHANGELIST, url
@@ -87,11 +96,39 @@ def test_list_makes_as_many_queries_for_many_rows_as_for_one(
         page(admin_client)
 
     for number in range(9):
-        make_config(f"more {number}", provider="vllm", api_key=Secret("sk-12345"))
+        config = make_config(f"more {number}", provider="vllm", api_key=Secret("sk-12345"))
+        health_notes.note(Health(config.pk, True, "It is up.", 0.1))
     with CaptureQueriesContext(connection) as for_many:
         page(admin_client)
 
     assert len(for_many) == len(for_one)
+
+
+def test_list_shows_health_last_use_and_the_requests_of_today(
+    admin_client: Client, make_config: MakeConfig
+) -> None:
+    well, sick, _unknown = make_config("a"), make_config("b"), make_config("c")
+    health_notes.note(Health(well.pk, True, "It is up.", 0.1))
+    health_notes.note(Health(sick.pk, False, "<It> is down."))
+    key = issuing.issue(name="Client", scopes=["generate"]).key
+    records.store([entry(key, config_id=well.pk, at=timezone.now()) for _ in range(3)])
+
+    response = admin_client.get(url(CHANGELIST))
+    table = response.content.decode().partition('id="result_list"')[2]
+    rows = re.findall(r"<tr>.*?</tr>", table, flags=re.S)[-3:]
+
+    assert "Healthy" in rows[0]
+    assert "0\xa0minutes ago" in rows[0]
+    assert ">3<" in rows[0]
+    assert "Not healthy" in rows[1]
+    assert "&lt;It&gt; is down." in rows[1]
+    assert ">0<" in rows[2]
+    assert "ago" not in rows[2].partition("field-updated_at")[0]
+
+
+def test_requests_are_counted_up_to_a_bound(make_config: MakeConfig) -> None:
+    assert columns.shown_requests(ConfigUse(None, 10_000, has_more=True)) == "more than 10000"
+    assert columns.shown_requests(None) == "-"
 
 
 def test_list_reads_no_key(admin_client: Client, make_config: MakeConfig, settings: Any) -> None:

@@ -15,7 +15,7 @@ from llmconfigs.models import LLMConfig
 from llmconfigs.sealing import SealedSecret
 
 from .conftest import MakeConfig
-from .pages import CHANGE, CHANGELIST, DELETE, form_data, key_of, messages, run_action, url
+from .pages import ACTIVATE, CHANGE, CHANGELIST, DELETE, confirm, form_data, key_of, messages, run_action, url
 
 KEY = "sk-marker-0123456789wxyz"
 SAYS = "cannot be decrypted"
@@ -51,7 +51,7 @@ def test_pages_open(admin_client: Client, config: LLMConfig, is_active: bool) ->
 @pytest.mark.django_db(transaction=True)
 def test_actions_say_why_they_fail(admin_client: Client, config: LLMConfig) -> None:
     tested = messages(run_action(admin_client, "test_connection", config))
-    activated = messages(run_action(admin_client, "activate", config))
+    activated = messages(confirm(admin_client, ACTIVATE, config.pk))
 
     assert any("FIELD_ENCRYPTION_KEYS" in each for each in tested)
     assert any("FIELD_ENCRYPTION_KEYS" in each for each in activated)

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from django.apps import apps
 from django.core.exceptions import ValidationError
 
+from audit.context import SYSTEM
 from llmbackends.errors import ConfigurationError
 from llmbackends.secret import Secret
 from llmconfigs import activation
@@ -142,7 +143,7 @@ def test_row_whose_key_belongs_elsewhere_is_not_activated(make_config: MakeConfi
     LLMConfig.objects.update(endpoint_url="http://elsewhere:8000")
 
     with pytest.raises(ConfigurationError, match="enter the API key again"):
-        activation.activate(config)
+        activation.activate(config, by=SYSTEM.actor)
 
     assert not LLMConfig.objects.active().exists()
 

@@ -23,7 +23,23 @@ from tests import servers
 from tests.asyncio_support import run_async
 
 from .actors import KIM
-from .pages import ADD, CHANGE, CHANGELIST, DELETE, form_data, key_of, run_action, url
+from .pages import (
+    ACTIVATE,
+    ADD,
+    CHANGE,
+    CHANGELIST,
+    CLONE,
+    DEACTIVATE,
+    DELETE,
+    ROLL_BACK,
+    SWITCHED,
+    TRY,
+    confirm,
+    form_data,
+    key_of,
+    run_action,
+    url,
+)
 
 MARKER = "CANARY7f3a9"
 KEY = f"sk-{MARKER}-0123456789wxyz"
@@ -42,6 +58,7 @@ def config(admin_client: Client) -> LLMConfig:
 def test_no_admin_page_shows_the_key(admin_client: Client, config: LLMConfig) -> None:
     change = url(CHANGE, config.pk)
     wrong = form_data(provider="groq", api_key=KEY, timeout_seconds=1, parameters="{")
+    entered = form_data(provider="vllm", endpoint_url=config.endpoint_url, api_key=KEY)
     responses = [
         admin_client.get(url(CHANGELIST)),
         admin_client.get(url(CHANGELIST), {"q": MARKER[:4]}),
@@ -49,6 +66,15 @@ def test_no_admin_page_shows_the_key(admin_client: Client, config: LLMConfig) ->
         admin_client.post(change, wrong),
         admin_client.post(change, form_data(provider="vllm", api_key=KEY), follow=True),
         run_action(admin_client, "activate", config),
+        confirm(admin_client, ACTIVATE, config.pk),
+        confirm(admin_client, ACTIVATE, config.pk, reason="There is no service here."),
+        admin_client.get(url(DEACTIVATE, config.pk)),
+        admin_client.get(url(ROLL_BACK)),
+        admin_client.get(url(SWITCHED)),
+        admin_client.get(url(CLONE, config.pk)),
+        admin_client.post(url(TRY, config.pk, "test"), wrong),
+        admin_client.post(url(TRY, config.pk, "test"), entered),
+        admin_client.post(url(TRY, config.pk, "models"), entered),
         run_action(admin_client, "test_connection", config),
         run_action(admin_client, "deactivate", config),
         admin_client.get(url("admin:llmconfigs_llmconfig_history", config.pk)),

@@ -15,6 +15,7 @@ from llmconfigs.models import Activation, ActivationRequest, HealthNote, LLMConf
 
 from .actors import KIM, LEE
 from .conftest import MakeConfig
+from .pages import key_of
 
 
 def last_event() -> AuditEvent:
@@ -213,7 +214,7 @@ def test_clone_says_the_same_and_is_inactive(make_config: MakeConfig) -> None:
 
     found = stored(copy)
     assert (found.name, found.provider, found.max_retries) == ("copy", "vllm", 7)
-    assert found.api_key.reveal() == Secret("sk-1")
+    assert key_of(found) == Secret("sk-1")
     assert (found.is_active, found.version, found.edited_by_name) == (False, 1, "kim")
     event = last_event()
     assert event.action == Action.CONFIG_CREATED

@@ -116,7 +116,7 @@ def test_list_page_is_translated(admin_client: Client, korean: dict[str, str], s
 def test_provider_label_is_translated(admin_client: Client, korean: dict[str, str]) -> None:
     html = admin_client.get(url(ADD), headers=korean).content.decode()
 
-    assert ">프로세스 내 llama.cpp</option>" in html
+    assert ">프로세스 내 llama.cpp <span" in html
 
 
 def test_error_stays_english_for_logs_and_commands(korean: dict[str, str]) -> None:
