@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, cast
 from uuid import UUID
 
@@ -61,10 +62,16 @@ class Generation(BaseModel):
     finished_at: datetime | None
     status_url: str
     events_url: str
-    result: Result | None = Field(description="Set if and only if the status is `completed`.")
+    result: Result | None = Field(
+        description="Set if and only if the status is `completed` and the result has not expired."
+    )
+    result_expired: bool = Field(
+        description="Whether the request and the result have been deleted: they are kept for a limited time."
+    )
     usage: Usage | None = Field(description="Null where the tokens were not counted.")
     error: Error | None = Field(description="Set if and only if the status is `failed`.")
     warnings: list[str]
+    rerun_of: UUID | None = Field(description="The generation that this one runs again.")
     meta: Meta
 
 
@@ -83,18 +90,33 @@ def generation(job: GenerationJob) -> Generation:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        status_url=reverse("api:generation", args=[job.id]),
-        events_url=reverse("api:generation-events", args=[job.id]),
+        status_url=_url("api:generation", job.id),
+        events_url=_url("api:generation-events", job.id),
         result=_result(job),
+        result_expired=job.result_expired_at is not None,
         usage=_usage(job),
         error=_error(job),
         warnings=job.warnings,
+        rerun_of=job.rerun_of,
         meta=Meta(generator=job.generator, timestamp=job.finished_at or job.started_at or job.created_at),
     )
 
 
+def _url(name: str, job_id: UUID) -> str:
+    return _url_with_gap(name).replace(_GAP, str(job_id))
+
+
+@lru_cache(maxsize=8)
+def _url_with_gap(name: str) -> str:
+    """Django takes a while to make a URL, and only the id differs."""
+    return reverse(name, args=[_GAP])
+
+
+_GAP = "ID"
+
+
 def _result(job: GenerationJob) -> Result | None:
-    if job.status != JobStatus.COMPLETED:
+    if job.status != JobStatus.COMPLETED or job.result_expired_at is not None:
         return None
     return Result(
         text=job.text,

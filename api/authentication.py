@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from django.http import HttpRequest
@@ -29,9 +29,13 @@ class Requires:
         self.scopes = scopes
 
     async def __call__(self, request: HttpRequest) -> ApiKey:
-        if HOP_HEADER in request.headers:
+        return await self.key_in(request.headers)
+
+    async def key_in(self, headers: Mapping[str, str]) -> ApiKey:
+        """The headers' names are in lower case, or have none. Raises ApiError, InvalidApiKey."""
+        if HOP_HEADER.lower() in headers:
             raise ApiError("loop_detected")
-        key = await authenticate(request.headers, await current())
+        key = await authenticate(headers, await current())
         structlog.contextvars.bind_contextvars(api_key=key.prefix)
         require_scope(key, self.scopes)
         if _notes.is_due(key.pk):

@@ -23,7 +23,14 @@ from ninja.errors import HttpError, ValidationError
 
 from apikeys.errors import InvalidApiKey, RateLimited
 from epochs.errors import EpochsUnknown
-from generation.errors import IdempotencyKeyReused, InvalidRequest, JobFinished, JobNotFound
+from generation.errors import (
+    IdempotencyKeyReused,
+    InvalidRequest,
+    JobFinished,
+    JobNotFound,
+    JobNotRerunnable,
+    ResultExpired,
+)
 from generation.failures import API_ERRORS, PublicError
 
 from .responses import json_response
@@ -165,6 +172,8 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], Callable[[Any], ApiError]], ..
     ),
     (JobNotFound, lambda error: ApiError("not_found", error.message)),
     (JobFinished, lambda error: ApiError("conflict", error.message)),
+    (JobNotRerunnable, lambda error: ApiError("conflict", error.message)),
+    (ResultExpired, lambda error: ApiError("result_expired", error.message)),
     (RequestDataTooBig, lambda error: too_large()),
     (SuspiciousOperation, lambda error: ApiError("invalid_request")),
     (Http404, lambda error: _no_such_address()),

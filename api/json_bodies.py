@@ -8,25 +8,14 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
-from django.http import HttpRequest
-from ninja.parser import Parser
+from django.utils.http import parse_header_parameters
 
-from .body_limit import is_cut
-from .errors import ApiError, too_large
+from .errors import ApiError
 
 MAX_DIGITS = 20
 MAX_VALUES = 400_000
 # Matches always and never backtracks, also where the closing quote is missing: linear in any body.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
-
-
-class StrictParser(Parser):
-    def parse_body(self, request: HttpRequest) -> Any:
-        """Raises ApiError."""
-        if is_cut(request):
-            raise too_large()
-        _require_json(request)
-        return parse(request.body)
 
 
 def parse(body: bytes) -> Any:
@@ -42,9 +31,10 @@ def parse(body: bytes) -> Any:
         _refuse(f"The body is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno}).")
 
 
-def _require_json(request: HttpRequest) -> None:
-    kind = (request.content_type or "").lower()
-    charset = (request.content_params or {}).get("charset", "utf-8").lower()
+def require_json(content_type: str) -> None:
+    """Raises ApiError for a Content-Type that is not JSON in UTF-8."""
+    kind, parameters = parse_header_parameters(content_type)
+    charset = parameters.get("charset", "utf-8").lower()
     is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
     if not is_json or charset not in ("utf-8", "utf8"):
         raise ApiError(

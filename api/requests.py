@@ -7,6 +7,7 @@ import binascii
 import re
 from typing import Annotated, Any, Literal
 
+from django.conf import settings
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -188,6 +189,13 @@ class Submission(_Strict):
     priority: Annotated[int, BeforeValidator(_whole)] = Field(
         3, ge=1, le=5, description="1 is the most urgent, 5 the least."
     )
+    expires_in_s: Annotated[int, BeforeValidator(_whole)] | None = Field(
+        None,
+        ge=1,
+        le=int(settings.GENERATION_LONGEST_DEADLINE_S),
+        description="For how many seconds the result is wanted. A generation that has not begun by then "
+        "fails with `expired`; one that has not ended, with `backend_timeout`.",
+    )
     metadata: dict[MetadataName, MetadataValue] = Field(
         {},
         max_length=MAX_METADATA,
@@ -209,4 +217,5 @@ class Submission(_Strict):
             generator=self.generator,
             priority=self.priority,
             metadata=dict(self.metadata),
+            expires_in_s=self.expires_in_s,
         )

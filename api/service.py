@@ -17,7 +17,6 @@ from .docs import DocsPage
 from .errors import ERRORS, answer_error, error_response, handle_errors_of
 from .frontdoor.openapi import add_front_door
 from .generations import router
-from .json_bodies import StrictParser
 from .usage import router as usage_router
 
 
@@ -33,7 +32,6 @@ api = Api(
     version="1.0.0",
     description=openapi.DESCRIPTION,
     urls_namespace="api",
-    parser=StrictParser(),
     # No validator: it is a service of others, to whom the description would be sent.
     docs=DocsPage(settings={"persistAuthorization": False, "validatorUrl": None}),
 )

@@ -16,6 +16,7 @@ if not apps.ready:  # `manage.py serve` has set it up, and a command may have ch
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
+from api import submitting
 from api.body_limit import BodyLimit
 from api.fallbacks import API_PATHS
 from api.frontdoor.application import PREFIX, FrontDoor
@@ -23,7 +24,7 @@ from apikeys import limits
 from epochs import current as epochs
 from epochs.models import Role
 from epochs.reporting import ProcessReporter
-from generation import runner
+from generation import intake, runner
 from llmconfigs.active import close_backends, follow
 from usage import writer as usage_writer
 
@@ -34,11 +35,12 @@ USAGE_PATIENCE_S = 5.0
 
 
 class Application:
-    """/v1 goes to the front door, other API paths to the handler without the browser's middleware, all others
-    to Django's own."""
+    """/v1 goes to the front door, new jobs to a door beside it, other API paths to the handler without the
+    browser's middleware, all others to Django's own."""
 
     def __init__(self, *, embedded_runner: bool) -> None:
         self._front_door = FrontDoor()
+        self._submissions = submitting.SubmissionDoor()
         self._api = BodyLimit(ApiHandler())
         self._pages = BodyLimit(ASGIHandler())
         self._embedded_runner = embedded_runner
@@ -48,13 +50,15 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._handler(scope["path"])(scope, receive, send)
+            await self._handler(scope["method"], scope["path"])(scope, receive, send)
         else:
             raise ValueError(f"This application serves HTTP, not {scope['type']}.")
 
-    def _handler(self, path: str) -> Any:
+    def _handler(self, method: str, path: str) -> Any:
         if path.startswith(PREFIX):
             return self._front_door
+        if path == submitting.PATH and method == submitting.METHOD:
+            return self._submissions
         return self._api if path.startswith(API_PATHS) else self._pages
 
     async def _live(self, receive: Any, send: Any) -> None:
@@ -81,6 +85,7 @@ class Application:
 
     def _stop(self) -> None:
         """What waits to be stored first: whoever stopped us may not wait for jobs to end."""
+        intake.stop()
         usage_writer.stop(timeout_s=USAGE_PATIENCE_S)
         if self._embedded_runner:
             runner.stop_embedded()

@@ -26,6 +26,8 @@ from django.db import connections
 
 from generation import runner
 
+from .tuning import tune
+
 log = structlog.get_logger(__name__)
 
 _CELERY_EXIT_S = 5.0
@@ -79,6 +81,7 @@ def run_worker(*, concurrency: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, shutdown.on_signal)
     runner.start_here(concurrency=concurrency)
+    tune()
     # It warns of root because of pickle, which we do not accept, and names an option that we do not have.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = _Worker(

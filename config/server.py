@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import socket
-import sys
 import warnings
 from contextlib import suppress
 from types import FrameType
@@ -12,6 +10,8 @@ from types import FrameType
 import uvicorn
 
 from generation.draining import draining
+
+from .tuning import tune
 
 
 class Server(uvicorn.Server):
@@ -27,25 +27,11 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        _tune_for_requests()
+        tune()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         draining.set()
         super().handle_exit(sig, frame)
-
-
-def _tune_for_requests() -> None:
-    """Measured with py-spy and `make bench` on a busy process.
-
-    What the start has made stays for good: to look through it for garbage again and again took a quarter of
-    the time. Most of what a request makes is freed by its count of references; the rest can wait until it is
-    worth a look. And the threads beside the event loop (epochs, usage) only need it for moments, so they
-    should not have to wait for 5 ms each time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    sys.setswitchinterval(0.001)
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -14,13 +14,45 @@ from adminlists.read_only import ReadOnly
 
 from . import submission
 from .errors import JobFinished
-from .models import GenerationJob
+from .models import Breaker, GenerationJob, JobAttempt
 
 # Generic only in the type stubs.
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[GenerationJob]
+    _AttemptInline = admin.TabularInline[JobAttempt, GenerationJob]
+    _BreakerAdmin = admin.ModelAdmin[Breaker]
 else:
-    _ModelAdmin = admin.ModelAdmin
+    _ModelAdmin = _BreakerAdmin = admin.ModelAdmin
+    _AttemptInline = admin.TabularInline
+
+
+class AttemptInline(_AttemptInline):
+    """What became of each attempt, for staff alone."""
+
+    model = JobAttempt
+    fields = (
+        "number",
+        "outcome",
+        "reason",
+        "config_name",
+        "provider",
+        "model_name",
+        "prompt_tokens",
+        "completion_tokens",
+        "owner",
+        "started_at",
+        "ended_at",
+    )
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may see the job may see its attempts."""
+        return request.user.has_perm("generation.view_generationjob")
 
 
 @admin.register(GenerationJob)
@@ -47,6 +79,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
     search_help_text = _("Id, API key, configuration, model or idempotency key")
     show_full_result_count = False
     actions = ("cancel",)
+    inlines = (AttemptInline,)
     fieldsets = (
         (None, {"fields": ("id", "status", "key", "generator", "priority", "created_at")}),
         (
@@ -81,7 +114,16 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
         ),
         (
             _("Attempts"),
-            {"fields": ("attempt", "postponements", "lost_leases", "lease_owner", "lease_expires_at")},
+            {
+                "fields": (
+                    "rerun_of",
+                    "attempt",
+                    "postponements",
+                    "lost_leases",
+                    "lease_owner",
+                    "lease_expires_at",
+                )
+            },
         ),
         (
             _("Failure"),
@@ -118,6 +160,41 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
         if finished:
             text = ngettext("%d job had already ended.", "%d jobs had already ended.", finished)
             self.message_user(request, text % finished, messages.WARNING)
+
+
+@admin.register(Breaker)
+class BreakerAdmin(_BreakerAdmin):
+    """Which models jobs are kept from at present, and why."""
+
+    list_display = (
+        "name_or_environment",
+        "is_open",
+        "failures",
+        "failed_at",
+        "opened_at",
+        "probe_at",
+        "reason",
+    )
+    list_filter = (("opened_at", admin.EmptyFieldListFilter),)
+    list_select_related = ()
+    search_fields = ("name", "backend")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description=_("configuration"), ordering="name")
+    def name_or_environment(self, breaker: Breaker) -> str:
+        return breaker.name or str(_("Environment"))
+
+    @admin.display(description=_("jobs wait"), boolean=True, ordering="opened_at")
+    def is_open(self, breaker: Breaker) -> bool:
+        return breaker.opened_at is not None
 
 
 _SHOWN_CHARACTERS = 100_000

@@ -1,39 +1,34 @@
 """Who works on which job, settled in the database by conditional updates.
 
 A claim is a row in progress with a lease: an owner, an attempt number and an end, by the database's clock.
-Everything a worker writes is conditional on its claim being the current one, so a worker that was thought
-dead and comes back late changes nothing. Leases that ran out are taken back by lapses.py.
+Leases that ran out are taken back by lapses.py; how a claim ends otherwise stands in endings.py. Which job is
+next is said by lanes.py.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Case, F, PositiveIntegerField, Q, TextField, Value, When
-from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Now
 
 from llmbackends.types import JsonObject
-from llmconfigs.models import LLMConfig
-from usage import records
-from usage.selectors import is_recorded
 
-from .attempt_usage import unwanted_usage_entry, usage_entry
-from .models import GenerationJob, GenerationJobQuerySet, JobStatus
-from .outcomes import Outcome, Postponement, Progress, Trace
+from . import lanes, sql
+from .lanes import Lane
+from .models import GenerationJob, GenerationJobQuerySet, JobStatus, KeyTurn
+from .outcomes import MOST_TOKENS, Progress
 from .requests import storable
 
+_MOST_ROUNDS = 20
 _TOKENS = PositiveIntegerField()
-_MOST_TOKENS = 2**31 - 1
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +44,7 @@ class Claim:
     postponements: int
     claimed_at: datetime
     remaining_s: float
+    priority: int = field(default=3, compare=False)
     last_failure: str = field(default="", repr=False, compare=False)
 
 
@@ -61,24 +57,40 @@ class Signals:
 
 
 def claim_next(owner: str) -> Claim | None:
-    """The most urgent job that is due, now in progress under `owner`; None if nothing is due."""
-    while True:
-        with _row_lock():
-            job = _due().annotate(now=Now()).first()
-            if job is None:
-                return None
-            if _take(job, owner):
-                return _claim(job, owner)
-        # SQLite has no row locks: another worker was quicker, so look again.
+    """The job that is next, now in progress under `owner`; None if nothing is due."""
+    return next(iter(claim_due(owner, 1)), None)
+
+
+def claim_due(owner: str, count: int) -> list[Claim]:
+    """Up to `count` jobs in the order of lanes.py, now in progress under `owner`."""
+    claims: list[Claim] = []
+    exhausted: set[tuple[int, int]] = set()
+    for _ in range(_MOST_ROUNDS):
+        queue = lanes.read()
+        if queue.has_late:
+            _end_postponements()
+            continue
+        ready = [lane for lane in queue.lanes if (lane.priority, lane.key_id) not in exhausted]
+        shares = lanes.share(ready, count - len(claims), aging_s=settings.GENERATION_AGING_S)
+        if not shares:
+            break
+        taken = _take(owner, shares)
+        claims += taken
+        if len(claims) >= count:
+            break
+        # Of a lane that gave less than it was asked for there is no more: the rest is another worker's, or
+        # past its deadline.
+        exhausted |= {(lane.priority, lane.key_id) for lane in _short(shares, taken)}
+    return claims
 
 
 def extend(claims: Iterable[Claim]) -> None:
     """Renews the leases of all claims that are still current."""
-    _current(claims).update(lease_expires_at=_after(settings.GENERATION_LEASE_S))
+    current(claims).update(lease_expires_at=sql.after(settings.GENERATION_LEASE_S))
 
 
 def signals(claims: Sequence[Claim]) -> Signals:
-    rows = _current(claims).values_list("pk", "attempt", "cancel_requested_at")
+    rows = current(claims).values_list("pk", "attempt", "cancel_requested_at")
     asked_at = {(job_id, attempt): requested_at for job_id, attempt, requested_at in rows}
     return Signals(
         lost=frozenset(claim for claim in claims if (claim.job_id, claim.attempt) not in asked_at),
@@ -93,123 +105,15 @@ def save_progress(running: Mapping[Claim, Progress]) -> None:
         for claim, progress in running.items()
     ]
     tokens = [
-        When(pk=claim.job_id, attempt=claim.attempt, then=Value(min(progress.tokens, _MOST_TOKENS), _TOKENS))
+        When(pk=claim.job_id, attempt=claim.attempt, then=Value(min(progress.tokens, MOST_TOKENS), _TOKENS))
         for claim, progress in running.items()
     ]
-    _current(running).update(
+    current(running).update(
         text=Case(*texts, default=F("text")), tokens_so_far=Case(*tokens, default=F("tokens_so_far"))
     )
 
 
-def finish(claim: Claim, outcome: Outcome) -> bool:
-    """Stores the result and what it used. False: the claim is no longer the current one, so only what it used
-    was stored."""
-    with transaction.atomic():
-        if _current([claim]).update(finished_at=Now(), lease_expires_at=None, **_result(outcome)):
-            records.store([usage_entry(claim, outcome)])
-            return True
-    # A commit whose confirmation was lost is tried again, and must not be taken for a stranger's.
-    if _owned(claim).filter(status=outcome.status).exists():
-        return True
-    log.warning(
-        "late_result_refused", job_id=str(claim.job_id), attempt=claim.attempt, status=outcome.status.value
-    )
-    record_unwanted(claim, outcome)
-    return False
-
-
-def record_unwanted(claim: Claim, outcome: Outcome) -> None:
-    """Stores what was used by an attempt whose result is not the job's.
-
-    Once, also when it is repeated because the confirmation of its commit was lost.
-    """
-    entry = unwanted_usage_entry(claim, outcome)
-    if entry is not None and not is_recorded(entry):
-        records.store([entry])
-
-
-def give_back(
-    claim: Claim, postponement: Postponement | None = None, *, unfinished: Outcome | None = None
-) -> bool:
-    """Back into the queue: at once (this process stops), or after the postponement's delay.
-
-    A job that was asked to be cancelled meanwhile is cancelled. False: the claim is not current any more.
-    unfinished: what the attempt had come to; what it used is stored.
-    """
-    fields: dict[str, Any] = {"run_after": None}
-    if postponement is not None:
-        fields = {"run_after": _after(postponement.delay_s), "postponements": F("postponements") + 1}
-        fields |= _traced(postponement.trace)
-    with transaction.atomic():
-        if unfinished is not None:
-            record_unwanted(claim, unfinished)
-        return bool(_current([claim]).update(**requeued(), **fields))
-
-
-def requeued() -> dict[str, Any]:
-    """The update that ends a claim without a result: queued again, or cancelled if that was asked."""
-    asked = Q(cancel_requested_at__isnull=False)
-    return {
-        "status": Case(When(asked, then=Value(JobStatus.CANCELLED)), default=Value(JobStatus.QUEUED)),
-        "finished_at": Case(When(asked, then=Now()), default=None),
-        "lease_expires_at": None,
-    }
-
-
-def _row_lock() -> contextlib.AbstractContextManager[Any]:
-    """What keeps the row of `_due` ours until it is taken: a transaction, where rows can be locked.
-
-    Elsewhere (SQLite) a transaction would make every look at an empty queue wait for the write lock.
-    """
-    locks = connection.features.has_select_for_update_skip_locked
-    return transaction.atomic() if locks else contextlib.nullcontext()
-
-
-def _due() -> GenerationJobQuerySet:
-    due = GenerationJob.objects.filter(
-        Q(run_after__isnull=True) | Q(run_after__lte=Now()), status=JobStatus.QUEUED, deadline_at__gt=Now()
-    ).order_by("priority", "pk")
-    if connection.features.has_select_for_update_skip_locked:
-        return due.select_for_update(skip_locked=True)
-    return due
-
-
-def _take(job: GenerationJob, owner: str) -> int:
-    return GenerationJob.objects.filter(pk=job.pk, status=JobStatus.QUEUED, attempt=job.attempt).update(
-        status=JobStatus.IN_PROGRESS,
-        attempt=job.attempt + 1,
-        lease_owner=owner,
-        lease_expires_at=_after(settings.GENERATION_LEASE_S),
-        started_at=Coalesce(F("started_at"), Now()),
-        text="",
-        tokens_so_far=0,
-    )
-
-
-def _claim(job: Any, owner: str) -> Claim:
-    return Claim(
-        job_id=job.pk,
-        key_id=job.key_id,
-        owner=owner,
-        attempt=job.attempt + 1,
-        request=job.request,
-        postponements=job.postponements,
-        claimed_at=job.now,
-        remaining_s=(job.deadline_at - job.now).total_seconds(),
-        last_failure=job.failure_detail,
-    )
-
-
-def _after(delay_s: float) -> Combinable:
-    """That many seconds from now, by the clock that all workers share."""
-    return Now() + Value(timedelta(seconds=delay_s))
-
-
-def _owned(claim: Claim) -> GenerationJobQuerySet:
-    return GenerationJob.objects.filter(pk=claim.job_id, lease_owner=claim.owner, attempt=claim.attempt)
-
-
-def _current(claims: Iterable[Claim]) -> GenerationJobQuerySet:
+def current(claims: Iterable[Claim]) -> GenerationJobQuerySet:
     """The rows whose claim is one of these. The condition is one OR of all, for one statement."""
     conditions = Q(pk__in=[])
     for claim in claims:
@@ -217,37 +121,115 @@ def _current(claims: Iterable[Claim]) -> GenerationJobQuerySet:
     return GenerationJob.objects.filter(conditions, status=JobStatus.IN_PROGRESS)
 
 
-def _result(outcome: Outcome) -> dict[str, Any]:
-    usage, error = outcome.usage, outcome.error
-    return {
-        "status": outcome.status,
-        "text": storable(outcome.text),
-        "tokens_so_far": min(outcome.tokens_so_far, _MOST_TOKENS),
-        "tool_calls": [
-            {name: storable(value) for name, value in call.items()} for call in outcome.tool_calls
-        ],
-        "finish_reason": outcome.finish_reason or "",
-        "prompt_tokens": usage and usage.prompt_tokens,
-        "completion_tokens": usage and usage.completion_tokens,
-        "error_code": error.code if error else "",
-        "error_message": error.message if error else "",
-        **_traced(outcome.trace),
-    }
+def owned(claim: Claim) -> GenerationJobQuerySet:
+    """Its row, whatever has become of the job, if nobody has claimed it since."""
+    return GenerationJob.objects.filter(pk=claim.job_id, lease_owner=claim.owner, attempt=claim.attempt)
 
 
-def _traced(trace: Trace) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "first_chunk_s": trace.first_chunk_s,
-        "duration_s": trace.duration_s,
-        "failure_detail": storable(trace.failure_detail),
-    }
-    if answered_by := trace.answered_by:
-        fields |= {
-            # A subquery: the row may have been deleted while it answered, and then this is null.
-            "config_id": answered_by.config_id
-            and LLMConfig.objects.filter(pk=answered_by.config_id).values("pk")[:1],
-            "config_name": answered_by.config_name,
-            "provider": answered_by.provider,
-            "model_name": answered_by.model,
-        }
-    return fields
+def _end_postponements() -> None:
+    """Puts the jobs back into the queue whose time has come."""
+    GenerationJob.objects.filter(status=JobStatus.QUEUED, run_after__lte=Now()).update(run_after=None)
+
+
+def _short(shares: Mapping[Lane, int], taken: Sequence[Claim]) -> list[Lane]:
+    given = [(claim.priority, claim.key_id) for claim in taken]
+    return [lane for lane, share in shares.items() if given.count((lane.priority, lane.key_id)) < share]
+
+
+def _take(owner: str, shares: Mapping[Lane, int]) -> list[Claim]:
+    if connection.features.has_select_for_update_skip_locked:
+        return _take_at_once(owner, shares)
+    with transaction.atomic():
+        return _take_one_by_one(owner, shares)
+
+
+def _take_at_once(owner: str, shares: Mapping[Lane, int]) -> list[Claim]:
+    """One statement, so that no worker that is frozen in the middle of it keeps the others waiting."""
+    wanted = ", ".join(["(%s::int2, %s::int8, %s::int8)"] * len(shares))
+    parameters = [value for lane, most in shares.items() for value in (lane.priority, lane.key_id, most)]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TAKE.format(wanted=wanted, lease_end=sql.in_seconds(settings.GENERATION_LEASE_S)),
+            [*parameters, owner],
+        )
+        return [_claim(owner, dict(zip(_TAKEN, row, strict=True))) for row in cursor.fetchall()]
+
+
+_TAKEN = (
+    "id", "key_id", "priority", "attempt", "request", "postponements", "claimed_at", "deadline_at",
+    "failure_detail",
+)  # fmt: skip
+_TAKE = f"""
+WITH wanted(priority, key_id, most) AS (VALUES {{wanted}}),
+picked AS (
+    SELECT job.id FROM wanted CROSS JOIN LATERAL (
+        SELECT id FROM generation_generationjob
+        WHERE status = 'queued' AND run_after IS NULL AND deadline_at > statement_timestamp()
+            AND priority = wanted.priority AND key_id = wanted.key_id
+        ORDER BY priority, key_id, id LIMIT wanted.most FOR UPDATE SKIP LOCKED
+    ) AS job
+),
+taken AS (
+    UPDATE generation_generationjob AS job
+    SET status = 'in_progress', attempt = job.attempt + 1, lease_owner = %s, lease_expires_at = {{lease_end}},
+        claimed_at = statement_timestamp(), started_at = coalesce(job.started_at, statement_timestamp()),
+        text = '', tokens_so_far = 0
+    FROM picked WHERE job.id = picked.id
+    RETURNING {", ".join(f"job.{name}" for name in _TAKEN)}
+),
+turns AS (
+    INSERT INTO generation_keyturn (key_id, served_at)
+    SELECT DISTINCT key_id, statement_timestamp() FROM taken ORDER BY key_id
+    ON CONFLICT (key_id) DO UPDATE SET served_at = excluded.served_at
+)
+SELECT * FROM taken ORDER BY id
+"""  # noqa: S608  (constants)
+
+
+def _take_one_by_one(owner: str, shares: Mapping[Lane, int]) -> list[Claim]:
+    """SQLite: the transaction is the only one that writes."""
+    ready = GenerationJob.objects.filter(
+        status=JobStatus.QUEUED, run_after__isnull=True, deadline_at__gt=Now()
+    ).order_by("priority", "key", "pk")
+    picked = [
+        job_id
+        for lane, most in shares.items()
+        for job_id in ready.filter(priority=lane.priority, key=lane.key_id).values_list("pk", flat=True)[
+            :most
+        ]
+    ]
+    jobs = GenerationJob.objects.filter(pk__in=picked)
+    jobs.update(
+        status=JobStatus.IN_PROGRESS,
+        attempt=F("attempt") + 1,
+        lease_owner=owner,
+        lease_expires_at=sql.after(settings.GENERATION_LEASE_S),
+        claimed_at=Now(),
+        started_at=Coalesce(F("started_at"), Now()),
+        text="",
+        tokens_so_far=0,
+    )
+    taken = list(jobs.order_by("pk").values(*_TAKEN))
+    KeyTurn.objects.bulk_create(
+        [KeyTurn(key_id=key_id, served_at=Now()) for key_id in sorted({row["key_id"] for row in taken})],
+        update_conflicts=True,
+        unique_fields=["key"],
+        update_fields=["served_at"],
+    )
+    return [_claim(owner, row) for row in taken]
+
+
+def _claim(owner: str, row: Mapping[str, Any]) -> Claim:
+    request = row["request"]
+    return Claim(
+        job_id=row["id"],
+        key_id=row["key_id"],
+        owner=owner,
+        attempt=row["attempt"],
+        request=request if isinstance(request, dict) else json.loads(request),  # a raw cursor gives text
+        postponements=row["postponements"],
+        claimed_at=row["claimed_at"],
+        remaining_s=(row["deadline_at"] - row["claimed_at"]).total_seconds(),
+        priority=row["priority"],
+        last_failure=row["failure_detail"],
+    )

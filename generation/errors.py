@@ -5,7 +5,9 @@
     │   └── UnknownGenerator
     ├── IdempotencyKeyReused      the key was used before, with another request
     ├── JobNotFound               there is no such job, or it belongs to another key
-    └── JobFinished               the job's state does not allow it any more
+    ├── JobFinished               the job's state does not allow it any more
+    ├── JobNotRerunnable          only what has failed or was cancelled can be run again
+    └── ResultExpired             what was asked and answered has been deleted
 
 The messages are written for API clients: they name nothing of what is behind the API.
 """
@@ -51,3 +53,16 @@ class JobFinished(GenerationError):
     def __init__(self, job: GenerationJob) -> None:
         super().__init__(f"The generation is already {job.status}.")
         self.job = job
+
+
+class JobNotRerunnable(GenerationError):
+    def __init__(self, job: GenerationJob) -> None:
+        super().__init__(
+            f"The generation is {job.status}. Only one that has failed or was cancelled can be run again."
+        )
+        self.job = job
+
+
+class ResultExpired(GenerationError):
+    def __init__(self) -> None:
+        super().__init__("What was asked and answered has been deleted, as it is kept for a limited time.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import structlog
 
@@ -13,7 +13,7 @@ from llmbackends.errors import BackendError
 from llmbackends.types import ChatChunk, ChunkCollector
 from llmconfigs.selection import ActiveSpec
 
-from . import completions
+from . import attempts, breakers, completions
 from .claims import Claim
 from .failures import API_ERRORS, PublicError, public_error
 from .models import JobStatus
@@ -54,7 +54,7 @@ class Attempt:
             if limit.expired():
                 return self._overdue()
             log.exception("job_crashed", **self._facts())
-            return self._failed(API_ERRORS["internal_error"], f"{type(error).__name__}: {error}")
+            return self._failed(API_ERRORS["internal_error"], self._trace(f"{type(error).__name__}: {error}"))
 
     def cancelled(self) -> Outcome:
         """For a caller that cancelled `run()` because the client asked for it."""
@@ -66,9 +66,8 @@ class Attempt:
     def cancelled_by_itself(self) -> Outcome:
         """For a caller that did not cancel `run()`: something in the backend did."""
         log.error("job_crashed", **self._facts(), because="cancelled from inside")
-        return self._failed(
-            API_ERRORS["internal_error"], "The attempt was cancelled, but nobody asked for it."
-        )
+        detail = "The attempt was cancelled, but nobody asked for it."
+        return self._failed(API_ERRORS["internal_error"], self._trace(detail))
 
     async def _generate(self) -> None:
         async with completions.begin() as completion:
@@ -103,22 +102,24 @@ class Attempt:
 
     def _ended_by(self, error: BackendError) -> Outcome | Postponement:
         detail = f"{type(error).__name__}: {error.message}"
+        was_there, retry_after_s = not self._is_outage(error), error.retry_after_s or 0.0
+        trace = replace(self._trace(detail), was_there=was_there, retry_after_s=retry_after_s)
         if not self._can_wait(error):
-            return self._failed(public_error(error), detail)
+            return self._failed(public_error(error), trace)
         delay_s = self._delay_s(error)
-        if delay_s >= self.claim.remaining_s - self._elapsed_s():
+        if delay_s >= self.claim.remaining_s - self._elapsed_s() or self.claim.attempt >= attempts.MOST:
             return self._failed(
-                public_error(error) if self._is_ready else API_ERRORS["backend_unavailable"], detail
+                public_error(error) if self._is_ready else API_ERRORS["backend_unavailable"], trace
             )
         log.warning("job_postponed", **self._facts(), because=detail, delay_s=round(delay_s, 1))
-        return Postponement(delay_s=delay_s, trace=self._trace(detail))
+        return Postponement(delay_s=delay_s, trace=trace)
 
     def _overdue(self) -> Outcome:
         if self._is_ready:
-            return self._failed(API_ERRORS["backend_timeout"], "The job's deadline passed.")
+            return self._failed(API_ERRORS["backend_timeout"], self._trace("The job's deadline passed."))
         before = self.claim.last_failure and f" Before: {self.claim.last_failure}"
         detail = f"The job's deadline passed before the model was ready.{before}"
-        return self._failed(API_ERRORS["backend_unavailable"], detail)
+        return self._failed(API_ERRORS["backend_unavailable"], self._trace(detail))
 
     def _can_wait(self, error: BackendError) -> bool:
         """Whether a later attempt may succeed and repeats nothing: a model that is down may come back, and an
@@ -128,17 +129,23 @@ class Attempt:
         is_down = error.retryable or public_error(error).code == "backend_unavailable"
         return is_down and not error.processed and self._first_chunk_s is None
 
+    def _is_outage(self, error: BackendError) -> bool:
+        """Whether the next job would meet the same, whatever it asks for."""
+        is_down = error.retryable or public_error(error).code == "backend_unavailable"
+        return is_down and self._first_chunk_s is None
+
     def _delay_s(self, error: BackendError) -> float:
         """Doubles with each postponement, half of it by chance: the jobs shall not all come back at once."""
         longest: float = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(self.claim.postponements, 10))
         return max(error.retry_after_s or 0.0, longest * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
 
-    def _failed(self, error: PublicError, detail: str) -> Outcome:
-        log.warning("job_failed", **self._facts(), code=error.code, because=detail)
-        return failed(error, trace=self._trace(detail), progress=self.progress)
+    def _failed(self, error: PublicError, trace: Trace) -> Outcome:
+        log.warning("job_failed", **self._facts(), code=error.code, because=trace.failure_detail)
+        return failed(error, trace=trace, progress=self.progress)
 
     def _trace(self, failure_detail: str = "") -> Trace:
-        return Trace(self._answered_by, self._first_chunk_s, self._elapsed_s(), failure_detail)
+        was_there = True if self._first_chunk_s is not None else None
+        return Trace(self._answered_by, self._first_chunk_s, self._elapsed_s(), failure_detail, was_there)
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._began_at
@@ -155,4 +162,10 @@ class Attempt:
 
 
 def _answered_by(active: ActiveSpec) -> AnsweredBy:
-    return AnsweredBy(active.config_id, active.config_name, active.spec.provider, active.spec.model)
+    return AnsweredBy(
+        active.config_id,
+        active.config_name,
+        active.spec.provider,
+        active.spec.model,
+        breakers.backend_of(active),
+    )

@@ -38,6 +38,7 @@ API_ERRORS: Final[dict[str, PublicError]] = {
         PublicError(404, "not_found", "There is nothing here.", "not_found_error"),
         PublicError(404, "model_not_found", "This name is not known.", _REQUEST),
         PublicError(409, "conflict", "The present state does not allow this.", "conflict_error"),
+        PublicError(409, "result_expired", "What this needs has been deleted.", "conflict_error"),
         PublicError(413, "request_too_large", "The request is too large.", _REQUEST),
         PublicError(429, "rate_limit_exceeded", "Too many requests. Try again later.", "rate_limit_error"),
         PublicError(429, "budget_exceeded", "The budget is used up.", "rate_limit_error"),
@@ -51,6 +52,8 @@ API_ERRORS: Final[dict[str, PublicError]] = {
         ),
         PublicError(502, "backend_error", "The text could not be generated. Try again.", _OURS),
         PublicError(504, "backend_timeout", "The text was not generated in time. Try again.", _OURS),
+        # Only jobs end so; no answer has this status.
+        PublicError(408, "expired", "The generation could not begin before it expired.", _OURS),
         PublicError(508, "loop_detected", "The request has already passed through this service.", _OURS),
         PublicError(500, "internal_error", "Something went wrong on our side.", _OURS),
     )

@@ -1,30 +1,32 @@
-"""What a runner does beside the jobs: leases, cancellations, progress, and other workers' lapses."""
+"""What a runner does beside the jobs: leases, cancellations, progress, and the sweeping."""
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 
 from django.conf import settings
 
-from . import claims, lapses
+from . import claims, sweeping
 from .claims import Claim
-from .database_threads import DatabaseThreads
+from .database_threads import DATABASE_DOWN, DatabaseThreads
+from .gate import Gate
 from .outcomes import NOTHING_YET, Progress
 from .slots import Interruption, Slots
-
-_REAP_S = 5.0
 
 
 class Keeper:
     """`tick()` is called about once a second."""
 
-    def __init__(self, database: DatabaseThreads, slots: Slots) -> None:
+    def __init__(self, database: DatabaseThreads, slots: Slots, gate: Gate, *, owner: str) -> None:
         self._database = database
         self._slots = slots
+        self._gate = gate
+        self._owner = owner
         self._stored: dict[Claim, Progress] = {}
         self._extend_at = 0.0
-        self._reap_at = 0.0
+        self._sweep_at = 0.0
 
     async def tick(self) -> bool:
         """True if there may be jobs in the queue that were not there before."""
@@ -33,7 +35,13 @@ class Keeper:
             await self._extend(tuple(running))
             await self._interrupt(tuple(running))
         await self._save_progress(running)
-        return await self._reap()
+        has_reopened = await self._gate.refresh()
+        return await self._sweep() or has_reopened
+
+    async def close(self) -> None:
+        """Lets another worker do the sweeping at once."""
+        with contextlib.suppress(*DATABASE_DOWN):
+            await self._database.run(sweeping.release, self._owner)
 
     async def _extend(self, running: tuple[Claim, ...]) -> None:
         if time.monotonic() >= self._extend_at:
@@ -57,9 +65,8 @@ class Keeper:
             await self._database.run(claims.save_progress, further)
         self._stored = running
 
-    async def _reap(self) -> bool:
-        if time.monotonic() < self._reap_at:
+    async def _sweep(self) -> bool:
+        if time.monotonic() < self._sweep_at:
             return False
-        period_s = min(_REAP_S, settings.GENERATION_LEASE_S / 3)
-        self._reap_at = time.monotonic() + period_s * random.uniform(0.8, 1.2)  # noqa: S311  (spreads the workers)
-        return bool(await self._database.run(lapses.reap))
+        self._sweep_at = time.monotonic() + sweeping.period_s() * random.uniform(0.8, 1.2)  # noqa: S311  (spreads the workers)
+        return bool(await self._database.run(sweeping.sweep, self._owner))

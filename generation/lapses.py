@@ -1,7 +1,7 @@
 """Jobs that nobody works on any more: leases that ran out, and jobs that waited past their deadline.
 
-Every worker process looks for them now and then. The updates are conditional, so two that look at once do
-each thing once.
+sweeping.py looks for them now and then, in one process at a time. The updates are conditional, so if two
+should look at once each thing is done once all the same.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from . import claims
+from . import attempts, endings
 from .failures import API_ERRORS
 from .models import GenerationJob, JobStatus
 
@@ -27,7 +28,12 @@ _OVERDUE = Q(deadline_at__lte=Now())
 def reap() -> int:
     """How many jobs were taken back or ended. A job with an expired lease is queued again, unless it was
     asked to be cancelled, is past its deadline, or has already cost too many workers their lives."""
-    return sum(_end_lease(job) for job in _expired_leases()) + _end_overdue()
+    ended = _end_overdue()
+    while expired := _expired_leases():
+        ended += sum(_end_lease(job) for job in expired)
+        if len(expired) < _BATCH:
+            break
+    return ended
 
 
 def _expired_leases() -> list[GenerationJob]:
@@ -38,7 +44,10 @@ def _expired_leases() -> list[GenerationJob]:
 def _end_lease(job: Any) -> int:
     row = GenerationJob.objects.filter(_EXPIRED, pk=job.pk, lease_owner=job.lease_owner, attempt=job.attempt)
     what, fields = _ending(job)
-    ended = row.update(lost_leases=F("lost_leases") + 1, **fields)
+    with transaction.atomic():
+        ended = row.update(lost_leases=F("lost_leases") + 1, **fields)
+        if ended:
+            attempts.record([attempts.lost(job)])
     if ended:
         log.warning(
             "lease_lost", job_id=str(job.pk), lease_owner=job.lease_owner, attempt=job.attempt, job_is=what
@@ -49,13 +58,13 @@ def _end_lease(job: Any) -> int:
 def _ending(job: Any) -> tuple[str, dict[str, Any]]:
     """What becomes of a job whose worker went away, in a word for the log and as an update."""
     if job.cancel_requested_at is not None:
-        return "cancelled", claims.requeued()
+        return "cancelled", endings.requeued()
     if job.is_overdue:
         return "overdue", _failure("backend_timeout", "The worker went away, and the deadline has passed.")
     lost = job.lost_leases + 1
     if lost >= settings.GENERATION_MAX_ATTEMPTS:
         return "given up", _failure("internal_error", f"{lost} workers went away while they worked on it.")
-    return "queued", {**claims.requeued(), "run_after": None}
+    return "queued", {**endings.requeued(), "run_after": None}
 
 
 def _end_overdue() -> int:
@@ -63,7 +72,7 @@ def _end_overdue() -> int:
     waited_for_model = overdue.filter(postponements__gt=0)
     ended = waited_for_model.update(**_error("backend_unavailable"))
     ended += overdue.update(
-        **_error("backend_unavailable"), failure_detail="No worker had room for it before its deadline."
+        **_error("expired"), failure_detail="No worker had room for it before its deadline."
     )
     if ended:
         log.warning("jobs_overdue", failed=ended)

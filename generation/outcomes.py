@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from llmbackends.types import FinishReason, TokenUsage
@@ -14,22 +14,29 @@ from .models import JobStatus
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """Which configuration the attempt used, for staff; `config_id` is None for the environment's."""
+    """Which configuration the attempt used, for staff; `config_id` is None for the environment's.
+
+    backend: under which breakers.py knows it.
+    """
 
     config_id: int | None
     config_name: str
     provider: str
     model: str
+    backend: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What staff see of an attempt."""
+    """What staff see of an attempt. `was_there`: whether the model was, where that is known; else it may
+    have asked to be left alone for `retry_after_s`."""
 
     answered_by: AnsweredBy | None = None
     first_chunk_s: float | None = None
     duration_s: float | None = None
     failure_detail: str = ""
+    was_there: bool | None = None
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Progress:
 
 
 NOTHING_YET: Final = Progress()
+MOST_TOKENS: Final = 2**31 - 1
+"""That the column takes, whatever a backend claims."""
 
 
 @dataclass(frozen=True, slots=True)

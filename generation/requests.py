@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
 
 from llmbackends.types import ChatRequest, ContentPart, ImagePart, JsonObject, Message, TextPart
 
 from . import generators
-from .errors import InvalidRequest, UnknownGenerator
+from .errors import InvalidRequest, ResultExpired, UnknownGenerator
 from .generators import generator_names
+
+if TYPE_CHECKING:
+    from .models import GenerationJob
 
 PRIORITIES = range(1, 6)
 _ROLES = ("system", "user", "assistant")
@@ -24,13 +29,17 @@ _ROLES = ("system", "user", "assistant")
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What a client asks for: a prompt or messages, not both. Priority 1 is the most urgent."""
+    """What a client asks for: a prompt or messages, not both. Priority 1 is the most urgent.
+
+    expires_in_s: how long the answer is wanted; None: as long as the settings say.
+    """
 
     prompt: str | None = None
     messages: tuple[JsonObject, ...] = ()
     generator: str = generators.DEFAULT
     priority: int = 3
     metadata: JsonObject = field(default_factory=dict)
+    expires_in_s: float | None = None
 
     @property
     def chat_json(self) -> dict[str, Any]:
@@ -41,7 +50,31 @@ class GenerationRequest:
     @property
     def digest(self) -> str:
         """The same for two requests that ask for the same, whatever the order of their JSON's names."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        asked: dict[str, Any] = {
+            "generator": self.generator,
+            "messages": self.messages,
+            "metadata": self.metadata,
+            "priority": self.priority,
+            "prompt": self.prompt,
+        }
+        if self.expires_in_s is not None:  # without it as it was before there was such a field
+            asked["expires_in_s"] = self.expires_in_s
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def request_of(job: GenerationJob) -> GenerationRequest:
+    """What the job was asked for. Raises ResultExpired if that has been deleted."""
+    if job.result_expired_at is not None:
+        raise ResultExpired
+    asked_for_s = (job.deadline_at - job.created_at).total_seconds()
+    return GenerationRequest(
+        prompt=job.request.get("prompt"),
+        messages=tuple(job.request.get("messages", ())),
+        generator=job.generator,
+        priority=job.priority,
+        metadata=job.metadata,
+        expires_in_s=min(asked_for_s, settings.GENERATION_LONGEST_DEADLINE_S),
+    )
 
 
 def validate(request: GenerationRequest) -> None:
@@ -49,6 +82,9 @@ def validate(request: GenerationRequest) -> None:
     validate_generator(request.generator)
     if request.priority not in PRIORITIES:
         raise InvalidRequest("The priority is a number from 1 (most urgent) to 5.", param="priority")
+    longest = settings.GENERATION_LONGEST_DEADLINE_S
+    if request.expires_in_s is not None and not 0 < request.expires_in_s <= longest:
+        raise InvalidRequest(f"It can expire in at most {longest:g} seconds.", param="expires_in_s")
     if (request.prompt is None) == (not request.messages):
         raise InvalidRequest("Give either a prompt or messages.", param="messages")
     _validate_storable(request.chat_json, param="messages" if request.prompt is None else "prompt")

@@ -7,7 +7,6 @@ and keeps their leases. Waiting for models costs no threads: only the database h
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import os
 import random
@@ -24,6 +23,7 @@ from epochs.reporting import ProcessReporter
 from llmconfigs.active import close_backends, follow
 
 from .database_threads import DATABASE_DOWN, DatabaseThreads
+from .gate import Gate
 from .keeper import Keeper
 from .slots import Slots
 
@@ -65,19 +65,6 @@ class JobRunner:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._nudge.set)
 
-    def run_one(self) -> bool:
-        """Runs the next due job to its end. False: nothing is due, no slot is free, or it is stopping."""
-        work = self._run_one()
-        try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        except RuntimeError:  # the loop is closed
-            work.close()
-            return False
-        try:
-            return future.result()
-        except concurrent.futures.CancelledError:
-            return False
-
     def stop(self, *, timeout_s: float) -> None:
         """Begins no more jobs, lets the running ones end within the time, and gives the others back.
 
@@ -103,8 +90,11 @@ class JobRunner:
         self._loop = asyncio.get_running_loop()
         self._nudge, self._stop = asyncio.Event(), asyncio.Event()
         database = DatabaseThreads(count=_DATABASE_THREADS, name="job-runner")
-        self._slots = Slots(database, owner=self.owner, count=self._concurrency, on_free=self._nudge.set)
-        self._keeper = Keeper(database, self._slots)
+        gate = Gate(database)
+        self._slots = Slots(
+            database, gate, owner=self.owner, count=self._concurrency, on_free=self._nudge.set
+        )
+        self._keeper = Keeper(database, self._slots, gate, owner=self.owner)
         self._has_started.set()
         log.info("runner_started", owner=self.owner, concurrency=self._concurrency)
         polling = asyncio.create_task(_forever(self._poll, name="poll"))
@@ -114,25 +104,14 @@ class JobRunner:
         for task in (polling, keeping):
             task.cancel()
         await asyncio.wait({polling, keeping})
+        await self._keeper.close()
         await close_backends()
         await asyncio.to_thread(database.stop, timeout_s=_STOP_MARGIN_S / 2)
         log.info("runner_stopped", owner=self.owner)
 
-    async def _run_one(self) -> bool:
-        try:
-            work = await self._slots.start_next()
-        except DATABASE_DOWN as error:
-            log.error("runner_waits_for_database", step="wake-up", error=str(error))
-            return False
-        if work is None:
-            return False
-        await work
-        return True
-
     async def _poll(self) -> None:
         self._nudge.clear()
-        while await self._slots.start_next():
-            pass
+        await self._slots.start_due()
         interval_s = settings.GENERATION_POLL_INTERVAL_S * random.uniform(0.8, 1.2)  # noqa: S311  (spreads the workers)
         with contextlib.suppress(TimeoutError):
             # Not wait_for: in Python 3.11 it swallows a cancellation that comes together with the event.
@@ -191,12 +170,6 @@ def wake_here() -> None:
     runner = _here
     if runner is not None:
         runner.wake()
-
-
-def run_one_here() -> bool:
-    """As JobRunner.run_one; False in a process that is stopping or never had a runner."""
-    runner = _here
-    return runner is not None and runner.run_one()
 
 
 def start_embedded() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -13,12 +13,14 @@ from typing import Any
 import structlog
 from django.db import IntegrityError
 
-from . import claims
+from . import claims, endings
 from .claims import Claim
 from .database_threads import DATABASE_DOWN, DatabaseThreads
 from .execution import Attempt
 from .failures import API_ERRORS
+from .gate import Gate
 from .outcomes import Outcome, Postponement, Progress, Trace, failed
+from .results import ResultStore
 
 log = structlog.get_logger(__name__)
 
@@ -34,41 +36,62 @@ class Interruption(Enum):
 
 @dataclass(eq=False)
 class _Running:
+    """`probed`: the backend that it tries, whose breaker is open."""
+
     attempt: Attempt
     generation: asyncio.Task[Outcome | Postponement]
+    probed: str | None
     interruption: Interruption | None = None
 
 
 class Slots:
-    """At most `count` jobs at a time. `on_free` is called whenever a slot becomes free."""
+    """At most `count` jobs at a time. `on_free` is called whenever a slot becomes free.
+
+    A slot is free when its generation has ended: while the result is being stored the next job can begin. But
+    no more than another `count` of results wait for the database.
+    """
 
     def __init__(
-        self, database: DatabaseThreads, *, owner: str, count: int, on_free: Callable[[], None]
+        self, database: DatabaseThreads, gate: Gate, *, owner: str, count: int, on_free: Callable[[], None]
     ) -> None:
         self._database = database
+        self._results = ResultStore(database)
+        self._gate = gate
         self._owner = owner
         self._count = count
         self._on_free = on_free
         self._taken = 0
+        self._storing = 0
         self._running: dict[Claim, _Running] = {}
+        self._works: set[asyncio.Task[None]] = set()
         self._all_free = asyncio.Event()
         self._all_free.set()
         self._is_draining = False
 
-    async def start_next(self) -> asyncio.Task[None] | None:
-        """Claims a job and begins it; the task ends when the result is stored. None: no slot, nothing due."""
-        if self._is_draining or self._taken == self._count:
-            return None
-        self._take()
-        work = None
+    async def start_due(self) -> int:
+        """Claims jobs for the slots that are free and begins them; returns how many."""
+        if self._is_draining or self._room() <= 0:
+            return 0
+        probed = await self._gate.probe()
+        if probed == "":
+            return 0
+        begun = await self._start(self._room() if probed is None else 1, probed)
+        if probed and not begun:
+            await self._gate.give_up_probe(probed)
+        return begun
+
+    async def _start(self, most: int, probed: str | None) -> int:
+        self._take(most)
+        begun = 0
         try:
-            claim = await self._database.run(claims.claim_next, self._owner)
-            if claim is not None:
-                work = asyncio.create_task(self._work_on(claim))
+            for claim in await self._database.run(claims.claim_due, self._owner, most):
+                work = asyncio.create_task(self._work_on(claim, probed))
+                self._works.add(work)
+                work.add_done_callback(self._works.discard)
+                begun += 1
         finally:
-            if work is None:
-                self._free()
-        return work
+            self._free(most - begun)
+        return begun
 
     def progress(self) -> dict[Claim, Progress]:
         """How far every job has come."""
@@ -88,7 +111,7 @@ class Slots:
         for claim in list(self._running):
             self.interrupt(claim, Interruption.SHUTDOWN)
         await self._wait_until_free(_GIVE_BACK_S)
-        if self._taken:
+        if self._running:
             log.error("jobs_left_to_their_leases", jobs=[str(claim.job_id) for claim in self._running])
 
     async def _wait_until_free(self, timeout_s: float) -> None:
@@ -96,49 +119,74 @@ class Slots:
             async with asyncio.timeout(timeout_s):
                 await self._all_free.wait()
 
-    def _take(self) -> None:
-        self._taken += 1
+    def _room(self) -> int:
+        return min(self._count - self._taken, 2 * self._count - self._taken - self._storing)
+
+    def _take(self, count: int) -> None:
+        self._taken += count
         self._all_free.clear()
 
-    def _free(self) -> None:
-        self._taken -= 1
-        if not self._taken:
+    def _free(self, count: int) -> None:
+        self._taken -= count
+        self._note_rest()
+
+    def _note_rest(self) -> None:
+        if not self._taken and not self._storing:
             self._all_free.set()
 
-    async def _work_on(self, claim: Claim) -> None:
+    async def _work_on(self, claim: Claim, probed: str | None) -> None:
         attempt = Attempt(claim)
-        running = _Running(attempt, asyncio.create_task(attempt.run()))
+        running = _Running(attempt, asyncio.create_task(attempt.run()), probed)
         self._running[claim] = running
         if self._is_draining:  # it was claimed while the draining began
             self.interrupt(claim, Interruption.SHUTDOWN)
         try:
             await asyncio.wait({running.generation})
+            await self._report(running)
+        finally:
+            self._storing += 1
+            self._free(1)
+            self._on_free()
+        try:
             await self._store(running)
         except Exception:
             log.exception("job_not_stored", job_id=str(claim.job_id), attempt=claim.attempt)
         finally:
             del self._running[claim]
-            self._free()
+            self._storing -= 1
+            self._note_rest()
             self._on_free()
 
-    async def _store(self, running: _Running) -> None:
-        write = _write(running)
+    async def _report(self, running: _Running) -> None:
+        """What it found out about its backend, for the breaker."""
+        trace = Trace() if running.generation.cancelled() else running.generation.result().trace
         try:
-            await self._insist(write, running.attempt.claim)
+            await self._gate.report(trace, was_probe=running.probed is not None)
+            if running.probed is not None and trace.was_there is None:
+                await self._gate.give_up_probe(running.probed)
+        except DATABASE_DOWN as error:
+            log.error("breaker_waits_for_database", error=str(error))
+        except Exception:
+            log.exception("breaker_not_told")
+
+    async def _store(self, running: _Running) -> None:
+        claim = running.attempt.claim
+        try:
+            await self._insist(self._writing(running), claim)
         except Exception as error:
             # The database does not take this result, now or ever: store that instead.
-            log.exception("result_refused", job_id=str(running.attempt.claim.job_id))
+            log.exception("result_refused", job_id=str(claim.job_id))
             trace = Trace(failure_detail=f"The result could not be stored. {type(error).__name__}: {error}")
             outcome = failed(API_ERRORS["internal_error"], trace=trace)
-            await self._insist(partial(claims.finish, running.attempt.claim, outcome), running.attempt.claim)
+            await self._insist(partial(self._results.store, claim, outcome), claim)
 
-    async def _insist(self, write: Callable[[], Any], claim: Claim) -> None:
+    async def _insist(self, write: Callable[[], Awaitable[Any]], claim: Claim) -> None:
         """Tries until the database has answered; the claim itself decides whether it is still wanted then."""
         failures = 0
         was_refused = False
         while True:
             try:
-                await self._database.run(write)
+                await write()
                 return
             except DATABASE_DOWN as error:
                 log.error("result_waits_for_database", job_id=str(claim.job_id), error=str(error))
@@ -151,23 +199,22 @@ class Slots:
             await asyncio.sleep(_STORE_AGAIN_S[min(failures, len(_STORE_AGAIN_S) - 1)])
             failures += 1
 
-
-def _write(running: _Running) -> Callable[[], Any]:
-    """What has to be stored after the generation has ended."""
-    claim = running.attempt.claim
-    facts = {"job_id": str(claim.job_id), "attempt": claim.attempt}
-    if not running.generation.cancelled():
-        ending = running.generation.result()
-        if isinstance(ending, Outcome):
-            return partial(claims.finish, claim, ending)
-        return partial(claims.give_back, claim, ending)
-    if running.interruption is Interruption.LEASE_LOST:
-        log.warning("job_abandoned", **facts, because="another worker has it")
-        return partial(claims.record_unwanted, claim, running.attempt.cancelled())
-    if running.interruption is Interruption.CANCELLED:
-        log.info("job_cancelled", **facts)
-        return partial(claims.finish, claim, running.attempt.cancelled())
-    if running.interruption is Interruption.SHUTDOWN:
-        log.info("job_given_back", **facts)
-        return partial(claims.give_back, claim, unfinished=running.attempt.cancelled())
-    return partial(claims.finish, claim, running.attempt.cancelled_by_itself())
+    def _writing(self, running: _Running) -> Callable[[], Awaitable[Any]]:
+        """What has to be stored after the generation has ended."""
+        attempt, claim = running.attempt, running.attempt.claim
+        finish = partial(self._results.store, claim)
+        give_back = partial(self._database.run, endings.give_back, claim)
+        facts = {"job_id": str(claim.job_id), "attempt": claim.attempt}
+        if not running.generation.cancelled():
+            ending = running.generation.result()
+            return partial(finish if isinstance(ending, Outcome) else give_back, ending)
+        if running.interruption is Interruption.LEASE_LOST:
+            log.warning("job_abandoned", **facts, because="another worker has it")
+            return partial(self._database.run, endings.record_unwanted, claim, attempt.cancelled())
+        if running.interruption is Interruption.CANCELLED:
+            log.info("job_cancelled", **facts)
+            return partial(finish, attempt.cancelled())
+        if running.interruption is Interruption.SHUTDOWN:
+            log.info("job_given_back", **facts)
+            return partial(give_back, unfinished=attempt.cancelled())
+        return partial(finish, attempt.cancelled_by_itself())

@@ -1,9 +1,10 @@
-"""Accepting a request as a job, and taking it back."""
+"""Accepting a request as a job, taking it back, and running it again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -16,10 +17,10 @@ from audit import trail
 from audit.actions import Action
 from audit.trail import Subject
 
-from . import dispatch
-from .errors import IdempotencyKeyReused, InvalidRequest, JobFinished
+from . import dispatch, intake
+from .errors import IdempotencyKeyReused, InvalidRequest, JobFinished, JobNotRerunnable
 from .models import GenerationJob, JobStatus
-from .requests import GenerationRequest, storable, validate
+from .requests import GenerationRequest, request_of, storable, validate
 
 _KEY_LENGTH = 255
 
@@ -39,17 +40,47 @@ def submit(*, key: ApiKey, request: GenerationRequest, idempotency_key: str | No
     """
     validate(request)
     if idempotency_key is None:
-        return Submitted(_created(key, request), created=True)
+        job = _new_job(key, request)
+        job.save(force_insert=True)
+        _announce()
+        return Submitted(job, created=True)
     _validate_idempotency_key(idempotency_key)
     # Of two requests at once the unique constraint lets one in, and get_or_create reads its job.
     job, created = GenerationJob.objects.get_or_create(
         key=key, idempotency_key=idempotency_key, defaults=_fields(request)
     )
-    if job.request_digest != request.digest:
-        raise IdempotencyKeyReused
     if created:
         _announce()
-    return Submitted(job, created)
+    return _submitted(job, request, created=created)
+
+
+async def submit_durably(
+    *, key: ApiKey, request: GenerationRequest, idempotency_key: str | None = None
+) -> Submitted:
+    """As `submit`, for an event loop: the job is committed when it returns, together with those of others.
+
+    Raises django.db.OperationalError too, which leaves open whether the job was accepted.
+    """
+    validate(request)
+    if idempotency_key is not None:
+        _validate_idempotency_key(idempotency_key)
+    new = _new_job(key, request, idempotency_key)
+    job = await intake.accept(new)
+    return _submitted(job, request, created=job is new)
+
+
+def rerun(job: GenerationJob, *, key: ApiKey) -> GenerationJob:
+    """A new job of `key` that asks for the same as one that has failed or was cancelled, and names it.
+
+    Raises JobNotRerunnable, ResultExpired.
+    """
+    if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
+        raise JobNotRerunnable(job)
+    again = _new_job(key, request_of(job))
+    again.rerun_of = job.pk
+    again.save(force_insert=True)
+    _announce()
+    return again
 
 
 def cancel(job: GenerationJob) -> GenerationJob:
@@ -79,25 +110,31 @@ def cancel_as_staff(job: GenerationJob) -> GenerationJob:
     return job
 
 
-def _created(key: ApiKey, request: GenerationRequest) -> GenerationJob:
-    job = GenerationJob.objects.create(key=key, **_fields(request))
-    _announce()
-    return job
+def _submitted(job: GenerationJob, request: GenerationRequest, *, created: bool) -> Submitted:
+    if not created and job.request_digest != request.digest:
+        raise IdempotencyKeyReused
+    return Submitted(job, created)
 
 
-def _fields(request: GenerationRequest) -> dict[str, object]:
+def _new_job(key: ApiKey, request: GenerationRequest, idempotency_key: str | None = None) -> GenerationJob:
+    fields = _fields(request)
+    return GenerationJob(key=key, idempotency_key=idempotency_key, created_at=timezone.now(), **fields)
+
+
+def _fields(request: GenerationRequest) -> dict[str, Any]:
+    expires_in_s = request.expires_in_s or settings.GENERATION_DEADLINE_S
     return {
         "generator": request.generator,
         "priority": request.priority,
         "request": request.chat_json,
         "metadata": dict(request.metadata),
         "request_digest": request.digest,
-        "deadline_at": timezone.now() + timedelta(seconds=settings.GENERATION_DEADLINE_S),
+        "deadline_at": timezone.now() + timedelta(seconds=expires_in_s),
     }
 
 
 def _announce() -> None:
-    transaction.on_commit(dispatch.job_queued, robust=True)
+    transaction.on_commit(dispatch.jobs_queued, robust=True)
 
 
 def _validate_idempotency_key(idempotency_key: str) -> None:

@@ -4,13 +4,19 @@ from celery import shared_task
 
 from . import runner
 
+_EXPIRES_S = 10
+"""By then the workers have looked by themselves."""
 
-@shared_task(name="generation.run_next_job")  # type: ignore[untyped-decorator]
-def run_next_job() -> None:
-    """Works on the most urgent job that is due, in the runner of this worker process."""
-    runner.run_one_here()
+
+@shared_task(name="generation.wake_up")  # type: ignore[untyped-decorator]
+def wake_up() -> None:
+    """There are jobs: the runner of this worker process claims as many as it has room for."""
+    runner.wake_here()
 
 
 def publish_wake_up() -> None:
-    """Takes seconds, and raises, while the broker does not answer."""
-    run_next_job.apply_async(retry=False)
+    """To one worker; of those that wait, the broker takes the one that has waited longest.
+
+    Takes seconds, and raises, while the broker does not answer.
+    """
+    wake_up.apply_async(retry=False, expires=_EXPIRES_S)

@@ -62,6 +62,11 @@ class active_backend:
         await self._lease.__aexit__(*error)
 
 
+async def selected() -> ActiveSpec:
+    """What `active_backend()` would use now. Raises as entering it."""
+    return await _selected(None)
+
+
 async def follow(epochs: Epochs) -> None:
     """Makes this process ready to answer with what is active at `epochs`, as a request would."""
     with suppress(ConfigurationError):  # which every request is told, and the check of readiness

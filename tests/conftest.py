@@ -80,6 +80,7 @@ def django_db_modify_db_settings(
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """Before the test database is dropped, nobody may be connected to it any more."""
     from epochs import current as epochs
+    from generation import intake
     from tests import audit_flush, usage_gate
     from usage import writer
 
@@ -88,6 +89,7 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     yield
     usage_gate.open_()
     writer.stop(timeout_s=5)
+    intake.stop()
     epochs.close()
 
 

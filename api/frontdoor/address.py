@@ -37,6 +37,20 @@ def is_secure(exchange: Exchange) -> bool:
     return bool(exchange.scope.get("scheme") == "https")
 
 
+async def sent_to_https(exchange: Exchange) -> bool:
+    """Answers who should have come over TLS, if the settings say so; and gives every answer its headers.
+
+    Raises ApiError for a Host outside ALLOWED_HOSTS.
+    """
+    secure = is_secure(exchange)
+    exchange.extra_headers += security_headers(secure)
+    if secure or not settings.SECURE_SSL_REDIRECT:
+        return False
+    ensure_allowed_host(exchange)
+    await exchange.answer(301, b"", headers=((b"location", https_location(exchange)),))
+    return True
+
+
 def security_headers(secure: bool) -> tuple[Header, ...]:
     if not (secure and settings.SECURE_HSTS_SECONDS):
         return _ALWAYS

@@ -87,14 +87,11 @@ class FrontDoor:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
         begin_log(exchange)
-        secure = address.is_secure(exchange)
-        exchange.extra_headers += address.security_headers(secure)
         route = ROUTES.get(exchange.path)
         try:
-            if settings.SECURE_SSL_REDIRECT and not secure:
-                address.ensure_allowed_host(exchange)
-                await exchange.answer(301, b"", headers=((b"location", address.https_location(exchange)),))
-            elif route is not None:
+            if await address.sent_to_https(exchange):
+                return
+            if route is not None:
                 await self._generate(route, exchange)
             else:
                 await _tell_models(exchange)

@@ -55,6 +55,11 @@ class Exchange:
         self._receive = receive
         self._send = send
 
+    def all_of(self, name: str) -> str:
+        """The values of a header that may be repeated, joined by commas."""
+        values = [value for its_name, value in self.scope["headers"] if its_name == name.encode()]
+        return b",".join(values).decode("latin-1")
+
     async def body(self) -> bytes:
         """The body as it was sent, see `unpacked`. Raises ApiError if it is too large, or ClientGone."""
         limit = settings.API_MAX_BODY_BYTES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from unittest.mock import patch
 
@@ -14,6 +15,8 @@ from apikeys import authentication, issuing
 from apikeys.loading import KeyLoader
 from apikeys.models import ApiKey
 from config.asgi import Application
+from generation import intake
+from generation.models import GenerationJob
 
 
 class InProcessCaller:
@@ -42,7 +45,10 @@ class InProcessCaller:
         for signal in signals:
             signal.disconnect(close_old_connections)
         try:
-            with patch.object(authentication, "_loader", _LoaderInTransaction()):
+            with (
+                patch.object(authentication, "_loader", _LoaderInTransaction()),
+                patch.object(intake, "_of_process", _IntakeInTransaction()),
+            ):
                 return async_to_sync(self._request)(*request)
         finally:
             for signal in signals:
@@ -62,6 +68,17 @@ class _LoaderInTransaction(KeyLoader):
 
     async def load(self, its_digest: str) -> ApiKey | None:
         return await sync_to_async(ApiKey.objects.filter(digest=its_digest).first)()
+
+
+class _IntakeInTransaction:
+    """Stores jobs in the test's own thread, where its transaction is."""
+
+    async def insert(self, job: GenerationJob) -> GenerationJob:
+        loop = asyncio.get_running_loop()
+        pending = intake.Pending(job, loop, loop.create_future())
+        await sync_to_async(intake.insert)([pending])
+        assert pending.stored is not None
+        return pending.stored
 
 
 class Caller(httpx.Client):

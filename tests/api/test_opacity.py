@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import LazySettings
 from django.db import OperationalError
 
 from generation.models import GenerationJob
@@ -130,7 +131,9 @@ def test_marks_behind_the_api_never_reach_a_client(
     recorded: Recording,
     activate_marked: Callable[..., LLMConfig],
     runner: None,
+    settings: LazySettings,
 ) -> None:
+    settings.GENERATION_BREAKER_FAILURES = 0  # each failure is to be seen
     activate_marked(
         upstream.provider, endpoint_url=endpoint, api_key=Secret(upstream.key), options=upstream.options
     )
@@ -201,7 +204,7 @@ def test_configurations_that_cannot_work_are_hidden(
     "place",
     [
         "api.authentication.authenticate",
-        "generation.submission.submit",
+        "generation.submission.submit_durably",
         "generation.submission.cancel",
         "generation.selectors.job_for",
         "generation.selectors.jobs_page",

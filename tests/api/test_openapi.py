@@ -60,6 +60,7 @@ def test_page_lists_all_operations(page: dict[str, Any]) -> None:
         ("get", "/api/v1/generations/{generation_id}"),
         ("get", "/api/v1/generations/{generation_id}/events"),
         ("post", "/api/v1/generations/{generation_id}/cancel"),
+        ("post", "/api/v1/generations/{generation_id}/rerun"),
         ("get", "/api/v1/usage"),
         ("post", "/v1/chat/completions"),
         ("post", "/v1/completions"),

@@ -40,9 +40,11 @@ def test_submit_answers_with_exactly_the_public_fields(member: Caller) -> None:
         "status_url": body["status_url"],
         "events_url": body["events_url"],
         "result": None,
+        "result_expired": False,
         "usage": None,
         "error": None,
         "warnings": [],
+        "rerun_of": None,
         "meta": {"generator": "text-v1", "timestamp": timestamp},
     }
 

@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apikeys.models import ApiKey
-from generation import claims
+from generation import claims, endings
 from generation.claims import Claim
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
@@ -37,7 +37,7 @@ def tokens(record: UsageRecord) -> tuple[int, int, bool]:
 def test_result_is_recorded_with_who_gave_it(claim: Claim, key: ApiKey) -> None:
     trace = replace(TRACE, answered_by=AnsweredBy(7, "Main", "ollama", "codellama:13b"))
 
-    claims.finish(claim, replace(COMPLETED, trace=trace))
+    endings.finish(claim, replace(COMPLETED, trace=trace))
 
     record = UsageRecord.objects.get()
     assert (record.api_key, record.route, record.request_id) == (key, "jobs", str(claim.job_id))
@@ -51,20 +51,20 @@ def test_result_is_recorded_with_who_gave_it(claim: Claim, key: ApiKey) -> None:
 def test_tokens_are_estimated_where_the_backend_gave_none(claim: Claim) -> None:
     call = {"id": "1", "name": "look", "arguments": "12345678"}
 
-    claims.finish(claim, replace(COMPLETED, usage=None, text="12345678", tool_calls=(call,)))
+    endings.finish(claim, replace(COMPLETED, usage=None, text="12345678", tool_calls=(call,)))
 
     assert tokens(UsageRecord.objects.get()) == (3, 4, True)
 
 
 def test_cancelled_attempt_is_recorded_with_what_it_used(claim: Claim) -> None:
-    claims.finish(claim, CANCELLED)
+    endings.finish(claim, CANCELLED)
 
     record = UsageRecord.objects.get()
     assert (record.outcome, tokens(record)) == ("cancelled", (3, 4, True))
 
 
 def test_failure_after_the_first_token_is_recorded_with_what_it_used(claim: Claim) -> None:
-    claims.finish(claim, failed(API_ERRORS["backend_error"], trace=TRACE, progress=Progress("1234", 1)))
+    endings.finish(claim, failed(API_ERRORS["backend_error"], trace=TRACE, progress=Progress("1234", 1)))
 
     record = UsageRecord.objects.get()
     assert (record.outcome, record.error_code) == ("failed", "backend_error")
@@ -72,17 +72,17 @@ def test_failure_after_the_first_token_is_recorded_with_what_it_used(claim: Clai
 
 
 def test_failure_before_the_first_token_costs_nothing(claim: Claim) -> None:
-    claims.finish(claim, failed(API_ERRORS["backend_unavailable"], trace=UNREACHED))
+    endings.finish(claim, failed(API_ERRORS["backend_unavailable"], trace=UNREACHED))
 
     record = UsageRecord.objects.get()
     assert (record.outcome, tokens(record)) == ("failed", (0, 0, False))
 
 
 def test_late_result_is_not_the_jobs_but_has_used_tokens(claim: Claim) -> None:
-    claims.give_back(claim)
+    endings.give_back(claim)
     claims.claim_next("other")
 
-    stored = claims.finish(claim, COMPLETED)
+    stored = endings.finish(claim, COMPLETED)
 
     record = UsageRecord.objects.get()
     assert not stored
@@ -91,7 +91,7 @@ def test_late_result_is_not_the_jobs_but_has_used_tokens(claim: Claim) -> None:
 
 
 def test_attempt_that_is_given_back_half_way_is_recorded(claim: Claim) -> None:
-    claims.give_back(claim, unfinished=CANCELLED)
+    endings.give_back(claim, unfinished=CANCELLED)
 
     record = UsageRecord.objects.get()
     assert (record.outcome, record.error_code) == ("cancelled", "superseded")
@@ -99,32 +99,32 @@ def test_attempt_that_is_given_back_half_way_is_recorded(claim: Claim) -> None:
 
 
 def test_attempt_that_is_given_back_before_the_first_token_is_not_recorded(claim: Claim) -> None:
-    claims.give_back(claim, unfinished=replace(CANCELLED, trace=UNREACHED, text=""))
+    endings.give_back(claim, unfinished=replace(CANCELLED, trace=UNREACHED, text=""))
 
     assert not UsageRecord.objects.exists()
 
 
 def test_finish_again_after_a_lost_confirmation_records_once(claim: Claim) -> None:
-    claims.finish(claim, COMPLETED)
-    claims.finish(claim, COMPLETED)
+    endings.finish(claim, COMPLETED)
+    endings.finish(claim, COMPLETED)
 
     assert UsageRecord.objects.count() == 1
 
 
 def test_give_back_again_after_a_lost_confirmation_records_once(claim: Claim) -> None:
-    claims.give_back(claim, unfinished=CANCELLED)
-    claims.give_back(claim, unfinished=CANCELLED)
+    endings.give_back(claim, unfinished=CANCELLED)
+    endings.give_back(claim, unfinished=CANCELLED)
 
     assert UsageRecord.objects.count() == 1
 
 
 def test_attempt_that_nobody_wants_is_recorded_once_and_the_next_one_too(claim: Claim) -> None:
-    claims.record_unwanted(claim, CANCELLED)
-    claims.record_unwanted(claim, CANCELLED)
-    claims.give_back(claim)
+    endings.record_unwanted(claim, CANCELLED)
+    endings.record_unwanted(claim, CANCELLED)
+    endings.give_back(claim)
     again = claims.claim_next("other")
     assert again is not None
-    claims.record_unwanted(again, CANCELLED)
+    endings.record_unwanted(again, CANCELLED)
 
     assert UsageRecord.objects.count() == 2
 
@@ -138,6 +138,6 @@ def test_result_and_record_are_stored_together_or_not_at_all(
     monkeypatch.setattr("usage.records.store", fail)
 
     with pytest.raises(DatabaseError):
-        claims.finish(claim, COMPLETED)
+        endings.finish(claim, COMPLETED)
 
     assert GenerationJob.objects.get().status == JobStatus.IN_PROGRESS

@@ -4,12 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation.claims import claim_next
-from generation.models import GenerationJob, JobStatus
+from generation.models import JobStatus
 from tests.generation.jobs import queue_job, seconds_ago
 
 
@@ -105,28 +105,3 @@ def test_claims_of_many_threads_get_each_job_once(key: ApiKey) -> None:
 
     assert len(claimed) == 60
     assert set(claimed) == jobs
-
-
-@pytest.mark.postgresql  # SQLite has no plan like this
-def test_claim_query_reads_the_partial_index(key: ApiKey) -> None:
-    GenerationJob.objects.bulk_create(
-        GenerationJob(
-            key=key,
-            status=status,
-            priority=number % 5 + 1,
-            request={},
-            request_digest="",
-            deadline_at=timezone.now() + timedelta(hours=1),
-        )
-        for status, count in ((JobStatus.COMPLETED, 3000), (JobStatus.QUEUED, 300))
-        for number in range(count)
-    )
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE generation_generationjob")
-
-    from generation.claims import _due
-
-    plan = _due()[:1].explain()
-
-    assert "Index Scan using job_queue" in plan
-    assert "Sort" not in plan

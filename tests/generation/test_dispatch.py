@@ -34,14 +34,29 @@ class Broker:
         self.published += 1
 
 
-def test_publisher_publishes_each_wake_up() -> None:
+def test_publisher_publishes_a_wake_up_that_comes_alone() -> None:
     broker = Broker()
     publisher = Publisher(broker.publish)
 
-    for _ in range(5):
+    for count in range(1, 6):
         publisher.publish_soon()
+        wait_until(lambda count=count: broker.published == count)  # type: ignore[misc]
+
+
+def test_publisher_makes_few_wake_ups_of_many_that_come_together() -> None:
+    broker = Broker()
+    broker.thawed.clear()
+    publisher = Publisher(broker.publish)
+
+    publisher.publish_soon()
+    wait_until(lambda: broker.attempts == 1)
+    for _ in range(100):
+        publisher.publish_soon(10)
+    broker.thawed.set()
 
     wait_until(lambda: broker.published == 5)
+    time.sleep(0.1)
+    assert broker.published == 5
 
 
 def test_publisher_never_waits_for_a_frozen_broker() -> None:
@@ -56,8 +71,7 @@ def test_publisher_never_waits_for_a_frozen_broker() -> None:
     broker.thawed.set()
 
     assert took_s < 1
-    wait_until(lambda: broker.published >= 1000)
-    assert broker.published <= 1002
+    wait_until(lambda: broker.published >= 1)
 
 
 def test_publisher_logs_an_outage_once_and_its_end() -> None:
@@ -100,7 +114,7 @@ def test_submission_succeeds_whatever_publishing_does(key: ApiKey, monkeypatch: 
     def explode() -> None:
         raise RuntimeError("bug")
 
-    monkeypatch.setattr(dispatch, "job_queued", explode)
+    monkeypatch.setattr(dispatch, "jobs_queued", explode)
 
     submitted = submission.submit(key=key, request=GenerationRequest(prompt="Hi"))
 
@@ -123,7 +137,7 @@ def test_submission_without_a_broker_publishes_nothing(
 @pytest.mark.django_db(transaction=True)
 def test_submission_that_is_rolled_back_wakes_nobody(key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[None] = []
-    monkeypatch.setattr(dispatch, "job_queued", lambda: woken.append(None))
+    monkeypatch.setattr(dispatch, "jobs_queued", lambda: woken.append(None))
 
     with transaction.atomic():
         submission.submit(key=key, request=GenerationRequest(prompt="Hi"))

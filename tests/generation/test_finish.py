@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from apikeys.models import ApiKey
-from generation.claims import claim_next, finish, give_back
+from generation.claims import claim_next
+from generation.endings import finish, give_back
 from generation.failures import API_ERRORS
 from generation.models import JobStatus
 from generation.outcomes import AnsweredBy, Trace, failed

@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation import submission
-from generation.claims import claim_next, give_back
+from generation.claims import claim_next
+from generation.endings import give_back
 from generation.models import JobStatus
 from generation.outcomes import Postponement, Trace
 from tests.generation.jobs import queue_job

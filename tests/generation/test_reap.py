@@ -7,7 +7,8 @@ from django.conf import LazySettings
 from django.db import connections
 
 from apikeys.models import ApiKey
-from generation.claims import claim_next, finish
+from generation.claims import claim_next
+from generation.endings import finish
 from generation.lapses import reap
 from generation.models import GenerationJob, JobStatus
 from tests.generation.jobs import COMPLETED, queue_job, seconds_ago
@@ -83,7 +84,7 @@ def test_reap_fails_a_queued_job_that_is_past_its_deadline(key: ApiKey) -> None:
 
     for job in (never_begun, put_off, still_in_time):
         job.refresh_from_db()
-    assert (never_begun.status, never_begun.error_code) == (JobStatus.FAILED, "backend_unavailable")
+    assert (never_begun.status, never_begun.error_code) == (JobStatus.FAILED, "expired")
     assert "No worker had room" in never_begun.failure_detail
     assert (put_off.status, put_off.error_code) == (JobStatus.FAILED, "backend_unavailable")
     assert put_off.failure_detail == "BackendUnavailable: refused"

@@ -14,7 +14,7 @@ from django.db import DataError, InterfaceError, OperationalError, connection
 from structlog.testing import capture_logs
 
 from apikeys.models import ApiKey
-from generation import claims, execution, runner, submission
+from generation import claims, endings, execution, runner, submission
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
 from generation.runner import JobRunner
@@ -88,7 +88,8 @@ def test_runner_works_on_as_many_jobs_at_a_time_as_it_has_slots(
 
     with running(concurrency=2) as job_runner:
         wait_until(lambda: len(backend.requests) == 2)
-        assert not job_runner.run_one()
+        job_runner.wake()
+        time.sleep(0.2)
         statuses = list(GenerationJob.objects.values_list("status", flat=True))
 
     assert statuses.count(JobStatus.IN_PROGRESS) == 2
@@ -215,13 +216,13 @@ def test_stop_lets_jobs_end_within_the_time(
     backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
-    real = claims.finish
+    real = endings.finish_all
 
-    def finish_when_released(*args: Any) -> bool:
+    def finish_when_released(*args: Any) -> Any:
         assert released.wait(10)
         return real(*args)
 
-    monkeypatch.setattr(claims, "finish", finish_when_released)
+    monkeypatch.setattr(endings, "finish_all", finish_when_released)
     job = queue_job(key)
 
     with running() as job_runner:
@@ -240,25 +241,10 @@ def test_runner_that_has_stopped_takes_no_more_jobs(backend: ScriptedBackend, ke
         job_runner.stop(timeout_s=0)
         job = queue_job(key)
         job_runner.wake()
-
-        assert not job_runner.run_one()
+        time.sleep(0.2)
 
     job.refresh_from_db()
     assert job.status == JobStatus.QUEUED
-
-
-def test_run_one_runs_the_next_job_to_its_end(
-    backend: ScriptedBackend, key: ApiKey, settings: LazySettings
-) -> None:
-    settings.GENERATION_POLL_INTERVAL_S = 60
-    with running() as job_runner:
-        time.sleep(0.3)  # the runner has looked once, and looks again in a minute
-        job = queue_job(key)
-
-        assert job_runner.run_one()
-        job.refresh_from_db()
-        assert job.status == JobStatus.COMPLETED
-        assert not job_runner.run_one()
 
 
 @pytest.mark.parametrize(
@@ -268,7 +254,7 @@ def test_run_one_runs_the_next_job_to_its_end(
 def test_runner_goes_on_after_a_failure_to_claim(
     backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    monkeypatch.setattr(claims, "claim_next", failing_first(claims.claim_next, error, error))
+    monkeypatch.setattr(claims, "claim_due", failing_first(claims.claim_due, error, error))
     job = queue_job(key)
 
     with capture_logs() as logs, running():
@@ -298,7 +284,7 @@ def test_result_whose_store_fails_is_stored_when_the_database_is_back(
     backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     down = OperationalError("the server closed the connection")
-    monkeypatch.setattr(claims, "finish", failing_first(claims.finish, down, down))
+    monkeypatch.setattr(endings, "finish_all", failing_first(endings.finish_all, down, down))
     job = queue_job(key)
 
     with running():
@@ -310,16 +296,16 @@ def test_result_whose_store_fails_is_stored_when_the_database_is_back(
 def test_result_that_was_stored_though_it_was_reported_failed_counts_once(
     backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = claims.finish
-    answers: list[bool] = []
+    real = endings.finish_all
+    answers: list[Any] = []
 
-    def finish_and_lose_the_confirmation(*args: Any) -> bool:
+    def finish_and_lose_the_confirmation(*args: Any) -> Any:
         answers.append(real(*args))
         if len(answers) == 1:
             raise OperationalError("the server closed the connection")
         return answers[-1]
 
-    monkeypatch.setattr(claims, "finish", finish_and_lose_the_confirmation)
+    monkeypatch.setattr(endings, "finish_all", finish_and_lose_the_confirmation)
     job = queue_job(key)
 
     with capture_logs() as logs, running() as job_runner:
@@ -327,7 +313,7 @@ def test_result_that_was_stored_though_it_was_reported_failed_counts_once(
         job_runner.stop(timeout_s=5)
 
     job.refresh_from_db()
-    assert answers == [True, True]
+    assert [len(stored) for stored in answers] == [1, 1]
     assert job.status == JobStatus.COMPLETED
     assert "late_result_refused" not in {entry["event"] for entry in logs}
 
@@ -335,7 +321,7 @@ def test_result_that_was_stored_though_it_was_reported_failed_counts_once(
 def test_result_that_the_database_refuses_fails_the_job(
     backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claims, "finish", failing_first(claims.finish, DataError("value too long")))
+    monkeypatch.setattr(endings, "finish_all", failing_first(endings.finish_all, DataError("value too long")))
     job = queue_job(key)
 
     with running():
@@ -377,10 +363,8 @@ def test_start_here_twice_is_refused(backend: ScriptedBackend, key: ApiKey) -> N
         runner.stop_here(timeout_s=0)
 
 
-def test_wake_and_run_one_in_a_process_without_a_runner_do_nothing() -> None:
+def test_wake_in_a_process_without_a_runner_does_nothing() -> None:
     runner.wake_here()
-
-    assert not runner.run_one_here()
 
 
 def test_answers_stream_to_their_end_after_many_chunks(backend: ScriptedBackend, key: ApiKey) -> None:

@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation import submission
-from generation.claims import Claim, claim_next, extend, give_back, save_progress, signals
+from generation.claims import Claim, claim_next, extend, save_progress, signals
+from generation.endings import give_back
 from generation.models import GenerationJob, JobStatus
 from generation.outcomes import Progress
 from tests.generation.jobs import queue_job, seconds_ago
