@@ -66,6 +66,14 @@ setup-peer: setup-dev ## make .venv-peer with LiteLLM's proxy, to be measured be
 bench: setup-peer ## measure the speed and write docs/performance.md (15 minutes; QUICK=1: 3, and writes nothing)
 	$(VENV)/python -m benchmarks $(if $(QUICK),--quick)
 
+.PHONY: bench-jobs
+bench-jobs: setup-dev ## measure the job engine and write its part of docs/performance.md (10 minutes; QUICK=1: 2, and writes nothing)
+	$(VENV)/python -m benchmarks.jobs $(if $(QUICK),--quick)
+
+.PHONY: torture
+torture: setup-dev ## 10,000 jobs while workers, broker and database are killed; prints the counts (JOBS=10000 WORKERS=3)
+	$(VENV)/python -m tests.torture
+
 .PHONY: lint
 lint: setup-dev ## style, format, types, import contracts
 	$(VENV)/ruff check .

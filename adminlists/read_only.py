@@ -6,9 +6,9 @@ from django.http import HttpRequest
 
 
 class ReadOnly:
-    """For a ModelAdmin of rows that only the program writes."""
+    """For a ModelAdmin, or an inline, of rows that only the program writes."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -44,6 +44,12 @@ class AnswerReader:
         content = b"".join(_CONTENT.findall(body)).decode()
         return None if content == text else f"the text is not what the model said: {content[:200]!r}"
 
+    def fault_of_submission(self) -> str | None:
+        """As `fault`, where a job was submitted."""
+        if bytes(self._received[9:12]) == b"202" and b'"status":"queued"' in self._body():
+            return None
+        return f"not accepted: {bytes(self._received[:300]).decode(errors='replace')}"
+
     def _read_head(self) -> bool:
         end = self._received.find(_END_OF_HEAD)
         if end < 0:

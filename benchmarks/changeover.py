@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from tests import servers
-from tests.processes import ServerProcess, manage
+from tests.processes import ManageProcess, ServerProcess, manage
 
 from .services import Service, log_of, shell_environment
 
@@ -23,9 +23,9 @@ _ACTIVATE = """
 from audit.context import SYSTEM
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
-activation.activate(LLMConfig.objects.create(
-    name="benchmark", provider="vllm", model_name="mock", endpoint_url={endpoint!r}
-), by=SYSTEM.actor, force_reason="what is measured may not run yet")
+activation.activate(
+    LLMConfig.objects.create(name="benchmark", {fields}),
+    by=SYSTEM.actor, force_reason="what is measured may not run yet")
 """
 
 
@@ -45,6 +45,15 @@ class Installation:
         return hmac.digest(self.environment["API_KEY_PEPPER"].encode(), secret.encode(), "sha256").hex()
 
     @contextlib.contextmanager
+    def worker(self, *, concurrency: int) -> Iterator[ManageProcess]:
+        arguments = ("worker", "--concurrency", str(concurrency))
+        worker = ManageProcess(*arguments, environment=self.environment, log_file=log_of("worker"))
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+    @contextlib.contextmanager
     def running(self) -> Iterator[Service]:
         server = ServerProcess(self.environment, log_of("changeover"))
         try:
@@ -61,13 +70,18 @@ def running_database() -> Iterator[str]:
         yield url
 
 
-def install(postgres_url: str, upstream: Service, *, database: str = "changeover") -> Installation:
-    """A new database of that server, filled through `manage.py` alone."""
+def install(
+    postgres_url: str, upstream: Service | None, *, database: str = "changeover", redis_url: str = ""
+) -> Installation:
+    """A new database of that server, filled through `manage.py` alone. Without an upstream, a dummy."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {database}".encode())
-    environment = _environment(postgres_url.rpartition("/")[0] + f"/{database}")
+    environment = _environment(postgres_url.rpartition("/")[0] + f"/{database}") | {"REDIS_URL": redis_url}
     manage("migrate", "--verbosity", "0", environment=environment)
-    activation = _ACTIVATE.format(endpoint=upstream.url)
+    fields = {"provider": "dummy", "model_name": "dummy"}
+    if upstream is not None:
+        fields = {"provider": "vllm", "model_name": "mock", "endpoint_url": upstream.url}
+    activation = _ACTIVATE.format(fields=", ".join(f"{name}={value!r}" for name, value in fields.items()))
     manage("shell", "--verbosity", "0", "-c", activation, environment=environment)
     key = manage("apikey", "create", "benchmark", environment=environment).strip()
     return Installation(environment, key)

@@ -19,7 +19,7 @@ class Load:
     After `warmup_s` the measuring begins; it ends after `duration_s`, or before, at `most_requests` (0: no
     such bound; the warm-up counts too). What is under way at the end is not counted, unless `finish`: then
     the end is when all have their answers. `watched`: processes whose CPU time in the window is taken.
-    `more_keys`: API keys that the requests have in turn with `key`.
+    `more_keys`: API keys that the requests have in turn with `key`. `submits`: jobs, in place of completions.
     """
 
     port: int
@@ -33,6 +33,7 @@ class Load:
     finish: bool = False
     watched: tuple[int, ...] = ()
     more_keys: tuple[str, ...] = ()
+    submits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import uvloop
 
 from .answers import AnswerReader
 from .load import Findings, Load
-from .plans import TEXT, Plan, request_body
+from .plans import SUBMISSION, TEXT, Plan, request_body
 from .procfs import cpu_seconds
 from .samples import spread
 
@@ -162,7 +162,10 @@ class Client(asyncio.Protocol):
 
     def _end(self, reader: AnswerReader, now: float) -> None:
         generator = self._generator
-        fault = reader.fault(text=generator.text, streamed=generator.load.streamed)
+        if generator.load.submits:
+            fault = reader.fault_of_submission()
+        else:
+            fault = reader.fault(text=generator.text, streamed=generator.load.streamed)
         if fault is None:
             generator.latencies.append(now - self._began_at)
             if self._first_chunk_at:
@@ -179,9 +182,10 @@ class Client(asyncio.Protocol):
 
 
 def request_bytes(load: Load, key: str) -> bytes:
-    body = request_body(load.plan, streamed=load.streamed)
+    path = "/api/v1/generations" if load.submits else "/v1/chat/completions"
+    body = SUBMISSION if load.submits else request_body(load.plan, streamed=load.streamed)
     lines = [
-        "POST /v1/chat/completions HTTP/1.1",
+        f"POST {path} HTTP/1.1",
         f"Host: 127.0.0.1:{load.port}",
         f"Authorization: Bearer {key}",
         "Content-Type: application/json",

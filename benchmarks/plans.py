@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 _MARK = b"plan:"
+SUBMISSION = json.dumps({"prompt": "Tell me of the tide.", "metadata": {"order": "4711"}}).encode()
 TEXT = "The tide comes in and goes out, twice a day, and the moon alone decides how far."
 
 

@@ -16,7 +16,7 @@ NAMES = {
     "changeover": "Changeover",
     "litellm": "LiteLLM",
 }
-_BEGIN = "<!-- {name}: written by `make bench` -->"
+_BEGIN = "<!-- {name}: written by `{by}` -->"
 _END = "<!-- end of {name} -->"
 
 
@@ -29,9 +29,9 @@ def write(results: Results) -> None:
     CHART.write_text(chart.draw(results))
 
 
-def replaced(page: str, name: str, text: str) -> str:
+def replaced(page: str, name: str, text: str, *, by: str = "make bench") -> str:
     """The page with that text between the marks of that name. Raises ValueError if they are not there."""
-    begin, end = _BEGIN.format(name=name), _END.format(name=name)
+    begin, end = _BEGIN.format(name=name, by=by), _END.format(name=name)
     before, _, rest = page.partition(begin)
     _, found, after = rest.partition(end)
     if not found:

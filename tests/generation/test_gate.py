@@ -9,6 +9,7 @@ from django.conf import LazySettings
 from django.db import connection
 
 from apikeys.models import ApiKey
+from audit.context import SYSTEM
 from generation import execution
 from generation.models import Breaker, GenerationJob, JobStatus
 from llmconfigs import activation
@@ -30,7 +31,7 @@ def _quick(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def activate(name: str, **options: object) -> LLMConfig:
     config = LLMConfig.objects.create(name=name, provider="dummy", model_name="dummy", options=options)
-    activation.activate(config)
+    activation.activate(config, by=SYSTEM.actor, force_reason="the test says so")
     return config
 
 
