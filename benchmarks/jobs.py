@@ -43,7 +43,7 @@ class Sizes:
     finished_rows: int
 
 
-WHOLE = Sizes(rounds=5, submit_s=4, jobs=6_000, idle_jobs=200, finished_rows=1_000_000)
+WHOLE = Sizes(rounds=3, submit_s=4, jobs=4_000, idle_jobs=150, finished_rows=1_000_000)
 SHORT = Sizes(rounds=2, submit_s=2, jobs=1_500, idle_jobs=30, finished_rows=50_000)
 
 

@@ -161,8 +161,10 @@ class Slots:
         """What it found out about its backend, for the breaker."""
         trace = Trace() if running.generation.cancelled() else running.generation.result().trace
         try:
-            await self._gate.report(trace, was_probe=running.probed is not None)
-            if running.probed is not None and trace.was_there is None:
+            answered_by = trace.answered_by.backend if trace.answered_by else None
+            has_probed = running.probed == answered_by and trace.was_there is not None
+            await self._gate.report(trace, was_probe=running.probed is not None and has_probed)
+            if running.probed is not None and not has_probed:
                 await self._gate.give_up_probe(running.probed)
         except DATABASE_DOWN as error:
             log.error("breaker_waits_for_database", error=str(error))

@@ -184,7 +184,9 @@ class Chamber:
                 time.sleep(0.5)
                 continue
             fault = pending.pop() if pending else random.choice(faults)
-            self.faults[fault.__name__.strip("_")] += 1
+            name = fault.__name__.strip("_").replace("_", " ")
+            self.faults[name] += 1
+            self.say(f"{self._left():6} jobs left: {name}")
             fault()
             time.sleep(random.uniform(0.5, 1.5) * self.plan.pause_s)
 
