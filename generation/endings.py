@@ -112,9 +112,9 @@ def _is_refused(claim: Claim, outcome: Outcome) -> bool:
 
 
 _COLUMNS = (
-    "id", "lease_owner", "attempt", "status", "text", "tokens_so_far", "tool_calls",
-    "finish_reason", "prompt_tokens", "completion_tokens", "error_code", "error_message", "first_chunk_s", "duration_s", "failure_detail",
-    "config_id", "config_name", "provider", "model_name",
+    "id", "lease_owner", "attempt", "status", "text", "tokens_so_far", "tool_calls", "finish_reason",
+    "prompt_tokens", "completion_tokens", "error_code", "error_message", "first_chunk_s", "duration_s",
+    "failure_detail", "config_id", "config_name", "provider", "model_name",
 )  # fmt: skip
 _CONDITIONS = _COLUMNS[:3]
 _ANSWERED_BY = _COLUMNS[15:]
