@@ -7,11 +7,8 @@ python -m benchmarks --report   only writes the documentation again, from the la
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -19,12 +16,12 @@ import psycopg
 from . import cells, growth, machine, report, results, streams
 from .cells import Extent
 from .changeover import Installation, install, running_database
+from .commandline import Say, arguments, teller
 from .paths import RESULTS
 from .plans import Plan
 from .results import Results
 from .services import Service, running_forwarder, running_mock, running_peer
 
-Say = Callable[[str], None]
 KEYS_IN_USE = 1000
 
 
@@ -71,12 +68,12 @@ SHORT = Sizes(
 
 
 def main() -> None:
-    options = _arguments()
+    options = arguments(__doc__)
     whole_path, short_path = RESULTS / "results.json", RESULTS / "quick.json"
     if options.report:
         found = results.read(whole_path)
     else:
-        found = run(SHORT if options.quick else WHOLE, _teller())
+        found = run(SHORT if options.quick else WHOLE, teller())
         results.write(found, short_path if options.quick else whole_path)
     if not options.quick:
         report.write(found)
@@ -151,25 +148,6 @@ def _postgres_version(url: str) -> str:
     with psycopg.connect(url) as connection:
         number = connection.info.server_version
     return f"{number // 10_000}.{number % 10_000}"
-
-
-def _teller() -> Say:
-    began_at = time.monotonic()
-
-    def say(text: str) -> None:
-        print(f"{time.monotonic() - began_at:6.1f} s  {text}", flush=True)
-
-    return say
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--quick", action="store_true")
-    kinds.add_argument("--report", action="store_true")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

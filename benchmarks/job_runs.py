@@ -44,10 +44,11 @@ INSERT INTO generation_generationjob (id, key_id, status, generator, priority, r
     request_digest, text, tool_calls, finish_reason, warnings, error_code, error_message, created_at,
     deadline_at, attempt, lost_leases, postponements, lease_owner, config_name, provider, model_name,
     failure_detail)
-SELECT gen_random_uuid(), (SELECT min(id) FROM apikeys_apikey), 'queued', 'text-v1', 3,
+SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '70008000'
+        || lpad(to_hex(n), 12, '0'))::uuid, (SELECT min(id) FROM apikeys_apikey), 'queued', 'text-v1', 3,
     '{"prompt": "Tell me of the tide."}', '{}', '', '', '[]', '', '[]', '', '', now(),
     now() + interval '1 hour', 0, 0, 0, '', '', '', '', ''
-FROM generate_series(1, %(rows)s)
+FROM generate_series(1, %(rows)s) AS n
 """
 _RATE = """
 SELECT (count(*) - 1) / extract(epoch FROM max(finished_at) - min(started_at))

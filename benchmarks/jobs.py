@@ -7,12 +7,10 @@ python -m benchmarks.jobs --report   only writes the documentation again, from t
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +19,11 @@ from tests import servers
 
 from . import job_runs, report
 from .changeover import Installation, install, running_database
+from .commandline import Say, arguments, teller
 from .paths import PAGE, RESULTS
 from .samples import median
 from .targets import Target
 
-Say = Callable[[str], None]
 SUBMISSIONS_PER_S = 1_000
 OF_EMPTY_TASKS = 0.5
 IDLE_WAIT_MS = 50
@@ -74,12 +72,12 @@ class Results:
 
 
 def main() -> None:
-    options = _arguments()
+    options = arguments(__doc__)
     whole_path, short_path = RESULTS / "jobs.json", RESULTS / "jobs-quick.json"
     if options.report:
         found = _read(whole_path)
     else:
-        found = run(SHORT if options.quick else WHOLE, _teller())
+        found = run(SHORT if options.quick else WHOLE, teller())
         path = short_path if options.quick else whole_path
         path.write_text(json.dumps(asdict(found), indent=1) + "\n")
     if not options.quick:
@@ -221,25 +219,6 @@ def _row(name: str, its: Found) -> list[str]:
 def _read(path: Path) -> Results:
     stored = json.loads(path.read_text())
     return Results(**stored | {"empty": Found(**stored["empty"]), "full": Found(**stored["full"])})
-
-
-def _teller() -> Say:
-    began_at = time.monotonic()
-
-    def say(told: str) -> None:
-        print(f"{time.monotonic() - began_at:6.1f} s  {told}", flush=True)
-
-    return say
-
-
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument("--quick", action="store_true")
-    kinds.add_argument("--report", action="store_true")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
