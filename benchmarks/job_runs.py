@@ -26,10 +26,11 @@ _FILL = """
 INSERT INTO generation_generationjob (id, key_id, status, generator, priority, request, metadata,
     request_digest, text, tool_calls, finish_reason, prompt_tokens, completion_tokens, warnings, error_code,
     error_message, created_at, started_at, finished_at, claimed_at, deadline_at, attempt, lost_leases,
-    postponements, lease_owner, config_name, provider, model_name, failure_detail)
+    postponements, tokens_so_far, lease_owner, config_name, provider, model_name, failure_detail)
 SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, (SELECT min(id) FROM apikeys_apikey),
     'completed', 'text-v1', 3, '{"prompt": "Tell me of the tide."}', '{}', md5(n::text), 'The tide comes in.',
-    '[]', 'stop', 5, 5, '[]', '', '', moment, moment, moment, moment, moment, 1, 0, 0, 'worker', 'benchmark',
+    '[]', 'stop', 5, 5, '[]', '', '', moment, moment, moment, moment, moment, 1, 0, 0,
+    5, 'worker', 'benchmark',
     'dummy', 'dummy', ''
 FROM (SELECT n, now() - n * interval '1 second' AS moment FROM generate_series(1, %(rows)s) AS n) AS numbered
 """
@@ -42,12 +43,12 @@ FROM generation_generationjob
 _QUEUE = """
 INSERT INTO generation_generationjob (id, key_id, status, generator, priority, request, metadata,
     request_digest, text, tool_calls, finish_reason, warnings, error_code, error_message, created_at,
-    deadline_at, attempt, lost_leases, postponements, lease_owner, config_name, provider, model_name,
-    failure_detail)
+    deadline_at, attempt, lost_leases, postponements, tokens_so_far, lease_owner,
+    config_name, provider, model_name, failure_detail)
 SELECT (lpad(to_hex((extract(epoch FROM now()) * 1000)::bigint), 12, '0') || '70008000'
         || lpad(to_hex(n), 12, '0'))::uuid, (SELECT min(id) FROM apikeys_apikey), 'queued', 'text-v1', 3,
     '{"prompt": "Tell me of the tide."}', '{}', '', '', '[]', '', '[]', '', '', now(),
-    now() + interval '1 hour', 0, 0, 0, '', '', '', '', ''
+    now() + interval '1 hour', 0, 0, 0, 0, '', '', '', '', ''
 FROM generate_series(1, %(rows)s) AS n
 """
 _RATE = """

@@ -145,12 +145,13 @@ def _take(owner: str, shares: Mapping[Lane, int]) -> list[Claim]:
 
 def _take_at_once(owner: str, shares: Mapping[Lane, int]) -> list[Claim]:
     """One statement, so that no worker that is frozen in the middle of it keeps the others waiting."""
-    wanted = ", ".join(["(%s::int2, %s::int8, %s::int8)"] * len(shares))
-    parameters = [value for lane, most in shares.items() for value in (lane.priority, lane.key_id, most)]
+    picked = " UNION ALL ".join(
+        _PICK.format(priority=int(lane.priority), key_id=int(lane.key_id), most=int(most))
+        for lane, most in shares.items()
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            _TAKE.format(wanted=wanted, lease_end=sql.in_seconds(settings.GENERATION_LEASE_S)),
-            [*parameters, owner],
+            _TAKE.format(picked=picked, lease_end=sql.in_seconds(settings.GENERATION_LEASE_S)), [owner]
         )
         return [_claim(owner, dict(zip(_TAKEN, row, strict=True))) for row in cursor.fetchall()]
 
@@ -159,16 +160,19 @@ _TAKEN = (
     "id", "key_id", "priority", "attempt", "request", "postponements", "claimed_at", "deadline_at",
     "failure_detail",
 )  # fmt: skip
+# With numbers in place of parameters, and with ranges in place of equalities: where PostgreSQL knows that all
+# have one priority and one key, it takes the order for that of the ids and reads the primary key, which has
+# every job that ever ended.
+_PICK = """
+SELECT id FROM (
+    SELECT id FROM generation_generationjob
+    WHERE status = 'queued' AND run_after IS NULL AND deadline_at > statement_timestamp()
+        AND (priority, key_id) >= ({priority}, {key_id}) AND (priority, key_id) <= ({priority}, {key_id})
+    ORDER BY priority, key_id, id LIMIT {most} FOR UPDATE SKIP LOCKED
+) AS lane
+"""
 _TAKE = f"""
-WITH wanted(priority, key_id, most) AS (VALUES {{wanted}}),
-picked AS (
-    SELECT job.id FROM wanted CROSS JOIN LATERAL (
-        SELECT id FROM generation_generationjob
-        WHERE status = 'queued' AND run_after IS NULL AND deadline_at > statement_timestamp()
-            AND priority = wanted.priority AND key_id = wanted.key_id
-        ORDER BY priority, key_id, id LIMIT wanted.most FOR UPDATE SKIP LOCKED
-    ) AS job
-),
+WITH picked AS ({{picked}}),
 taken AS (
     UPDATE generation_generationjob AS job
     SET status = 'in_progress', attempt = job.attempt + 1, lease_owner = %s, lease_expires_at = {{lease_end}},

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from generation import lanes
+from generation import claims, lanes
 from generation.claims import claim_due, claim_next
 from generation.lanes import Lane, share
 from generation.models import GenerationJob, JobStatus
@@ -168,3 +168,25 @@ def test_claim_reads_the_index_and_never_the_queue(key: ApiKey, other_key: ApiKe
 
     assert "Seq Scan on generation_generationjob" not in plan
     assert "job_ready" in plan
+
+
+@pytest.mark.postgresql
+def test_taking_from_the_only_lane_reads_nothing_of_what_has_ended(key: ApiKey) -> None:
+    """Of one key and one priority alone PostgreSQL would walk through all ids, finished ones first."""
+    GenerationJob.objects.bulk_create(
+        GenerationJob(
+            key=key,
+            status=status,
+            request={},
+            request_digest="",
+            deadline_at=timezone.now() + timedelta(hours=1),
+        )
+        for status, count in ((JobStatus.COMPLETED, 6000), (JobStatus.QUEUED, 3000))
+        for _ in range(count)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE generation_generationjob")
+        cursor.execute("EXPLAIN " + claims._PICK.format(priority=3, key_id=key.pk, most=8))
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert "Index Scan using job_ready" in plan
