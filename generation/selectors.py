@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_PAGE = 100
 # The 16 bytes of an id in base64; of the last character two bits are used.
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{21}[AQgw]$"
+_NEVER_LISTED = ("request", "failure_detail")
+_LISTED_FOR_KEYS = ("text", "tool_calls", "metadata", "warnings")
+"""Long ones too: a page of 25 jobs that asks for itself every few seconds would read megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +47,14 @@ def job_for(reader: ApiKey | User, job_id: uuid.UUID) -> GenerationJob:
 def jobs_page(
     reader: ApiKey | User, *, status: JobStatus | None = None, cursor: str | None = None, limit: int = 20
 ) -> Page:
-    """Raises InvalidRequest for a cursor that no page gave, and for a limit out of range."""
+    """Without the requests; for a user, whose page shows none, without the answers too.
+
+    Raises InvalidRequest for a cursor that no page gave, and for a limit out of range.
+    """
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidRequest(f"The limit is a number from 1 to {MAX_PAGE}.", param="limit")
-    jobs = _visible(reader).defer("request", "failure_detail").order_by("-pk")
+    unread = _NEVER_LISTED if isinstance(reader, ApiKey) else _NEVER_LISTED + _LISTED_FOR_KEYS
+    jobs = _visible(reader).defer(*unread).order_by("-pk")
     if status is not None:
         jobs = jobs.filter(status=status)
     if cursor is not None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apikeys import issuing
 from apikeys.models import ApiKey, Scope
 from generation.errors import InvalidRequest, JobNotFound
-from generation.models import JobStatus
+from generation.models import GenerationJob, JobStatus
 from generation.selectors import job_for, jobs_page
 from tests.generation.jobs import queue_job
 from tests.people import user_with
@@ -52,6 +55,36 @@ def test_job_for_a_user_is_one_of_a_key_they_own(key: ApiKey) -> None:
     for reader, job in ((mina, robots), (noa, own)):
         with pytest.raises(JobNotFound):
             job_for(reader, job.pk)
+
+
+@pytest.mark.postgresql
+def test_jobs_page_of_a_user_does_not_look_through_the_jobs_of_others(key: ApiKey) -> None:
+    mina = user_with(name="mina")
+    queue_job(issuing.issue(name="Mine", scopes=[Scope.READ], owner=mina).key)
+    first = queue_job(key)
+    fields = {field.attname: getattr(first, field.attname) for field in GenerationJob._meta.fields}
+    del fields["id"]
+    GenerationJob.objects.bulk_create([GenerationJob(**fields) for _ in range(20_000)])
+
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as queries:
+        cursor.execute("ANALYZE")
+        jobs_page(mina)
+        [listing] = [each["sql"] for each in queries if "LIMIT 21" in each["sql"]]
+        cursor.execute(f"EXPLAIN ANALYZE {listing}")
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+
+    assert "Index Scan using job_by_key" in plan
+
+
+def test_jobs_page_of_a_user_reads_no_long_texts(key: ApiKey, django_assert_num_queries: Any) -> None:
+    oskar = user_with("generation.view_generationjob")
+    queue_job(key)
+
+    [job] = jobs_page(oskar).items
+
+    assert {"request", "text", "failure_detail"} <= job.get_deferred_fields()
+    with django_assert_num_queries(0):
+        assert (job.key.name, job.tokens, job.model_name) == (key.name, 0, "")
 
 
 def test_job_for_a_user_with_the_permission_is_anybodys(key: ApiKey) -> None:
