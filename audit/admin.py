@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -61,6 +62,15 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
         (_("Chain"), {"fields": ("digest", "previous_digest")}),
     )
     readonly_fields = ("shown_action", "shown_actor", "shown_subject", "shown_details")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
+    ) -> tuple[QuerySet[AuditEvent], bool]:
+        """The term is looked for as it is, and not word by word: names have spaces."""
+        if term := search_term.strip():
+            anywhere = Q(*((field, term) for field in self.search_fields), _connector=Q.OR)
+            queryset = queryset.filter(anywhere)
+        return queryset, False
 
     @admin.display(description=_("action"))
     def shown_action(self, event: AuditEvent) -> str:
