@@ -73,7 +73,8 @@ class Page(HTMLParser):
         if tag != "input":
             self._field = name
         elif kind not in ("checkbox", "radio") or "checked" in values:
-            form.values.setdefault(name, []).append(values.get("value", ""))
+            usual = "on" if kind in ("checkbox", "radio") else ""
+            form.values.setdefault(name, []).append(values.get("value", usual))
 
 
 _BUTTONS = ("submit", "button", "image", "reset", "file")
