@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -152,5 +153,14 @@ def _may_export(request: HttpRequest) -> bool:
 
 async def _stream(export: exporting.Export) -> AsyncIterator[bytes]:
     chunks = export.chunks()
-    while chunk := await sync_to_async(lambda: next(chunks, b""))():
+    while chunk := await sync_to_async(_next_of)(chunks):
         yield chunk
+
+
+def _next_of(chunks: Iterator[bytes]) -> bytes:
+    """b"" after the last. Gives the connection back: a browser may take minutes for what it has got."""
+    try:
+        return next(chunks, b"")
+    finally:
+        if not connection.in_atomic_block:
+            connection.close()

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import Permission, User
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
@@ -232,3 +232,21 @@ def test_export_streams_the_period_and_is_recorded(period: dict[str, str], days:
     assert [int(day) for day in re.findall(rb'"day (\d)"', content)] == days
     assert re.fullmatch(r'attachment; filename="audit-[\d-]+\.jsonl"', answer["Content-Disposition"])
     assert the_event(Action.EXPORTED).actor_name == "auditor"
+
+
+async def _connections_between_chunks(user: User) -> list[Any]:
+    client = AsyncClient()
+    await client.aforce_login(user)
+    answer = await client.post(EXPORT)
+    held = sync_to_async(lambda: connection.connection)
+    return [await held() async for _ in answer.streaming_content]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_export_holds_no_connection_while_the_browser_takes_its_time() -> None:
+    with transaction.atomic():
+        for number in range(500):
+            record(Action.CONFIG_CHANGED, Subject("llmconfig", str(number), "x"))
+    auditor = person("auditor", "view_auditevent", "export_auditevent")
+
+    assert async_to_sync(_connections_between_chunks)(auditor) == [None] * 3
