@@ -49,5 +49,10 @@ def shown_requests(use: Use | None) -> str:
     return more % {"count": use.requests} if use.has_more else str(use.requests)
 
 
+def shown_change(config: LLMConfig) -> str:
+    when = ago(config.updated_at)
+    return f"{when}, {config.edited_by_name}" if config.edited_by_name else when
+
+
 def ago(moment: object) -> str:
     return _("%(time)s ago") % {"time": timesince(moment, depth=1)}  # type: ignore[arg-type]

@@ -57,7 +57,7 @@ def _facts_of_spec(spec: BackendSpec) -> Iterator[tuple[str, str]]:
     yield _("Retries"), str(spec.max_retries)
     yield from ((name, _shown(value)) for name, value in spec.sampling.given().items())
     yield from ((name, _shown(value)) for name, value in spec.options.items())
-    allowed = ", ".join(spec.client_bounds.parameters)
+    allowed = ", ".join(sorted(spec.client_bounds.parameters))
     yield _("Parameters that clients may set"), allowed or _("none")
 
 

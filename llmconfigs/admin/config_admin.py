@@ -44,7 +44,7 @@ class LLMConfigAdmin(SwitchingPages, RequestingPages, TryingPages, DeskPages):
     form = LLMConfigForm
     list_display = (
         "is_active", "name", "provider_label", "model_label", "health", "last_used", "requests_today",
-        "updated_at", "edited_by_name",
+        "last_changed",
     )  # fmt: skip
     list_display_links = ("name",)
     list_filter = ("is_active", "provider")
@@ -54,6 +54,7 @@ class LLMConfigAdmin(SwitchingPages, RequestingPages, TryingPages, DeskPages):
     actions = ("activate", "deactivate", "test_connection")
 
     class Media:
+        css = {"all": ("changeover/llmconfigs.css",)}
         js = ("changeover/llmconfig_form.js",)
 
     def get_urls(self) -> list[URLPattern]:
@@ -104,6 +105,10 @@ class LLMConfigAdmin(SwitchingPages, RequestingPages, TryingPages, DeskPages):
     @admin.display(description=gettext_lazy("requests today"))
     def requests_today(self, config: LLMConfig) -> str:
         return columns.shown_requests(_facts(config).use)
+
+    @admin.display(description=gettext_lazy("last changed"), ordering="updated_at")
+    def last_changed(self, config: LLMConfig) -> str:
+        return columns.shown_change(config)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         context = {
@@ -165,7 +170,7 @@ class LLMConfigAdmin(SwitchingPages, RequestingPages, TryingPages, DeskPages):
                 (gettext_lazy("Time and retries"), {"fields": limits}),
                 (gettext_lazy("Advanced"), {"fields": boxes, "classes": ["collapse"]}),
             ]
-        return [*fieldsets, (gettext_lazy("State"), {"fields": _STATE})]
+        return [*fieldsets, (gettext_lazy("State"), {"fields": _STATE})] if obj else fieldsets
 
     def get_form(
         self, request: HttpRequest, obj: LLMConfig | None = None, change: bool = False, **kwargs: Any

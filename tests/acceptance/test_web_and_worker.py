@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,9 +58,11 @@ class Administrator:
         assert "/logout/" in answer.text
 
     def activate(self, config: LLMConfig) -> None:
-        path = "/admin/llmconfigs/llmconfig/"
-        answer = self.post(path, action="activate", _selected_action=str(config.pk))
-        assert f"In use: {config.name} " in answer.text
+        path = f"/admin/llmconfigs/llmconfig/{config.pk}/activate/"
+        seen = re.search(r'name="seen" value="([^"]*)"', self.browser.get(path).text)
+        assert seen
+        answer = self.post(path, seen=seen[1])
+        assert " is active and answers every new request." in answer.text
 
     def post(self, path: str, **form: str) -> httpx.Response:
         self.browser.get(path)

@@ -19,14 +19,18 @@ _KEPT_TABLES = {"auth_permission", "auth_group", "auth_group_permissions"}
 
 
 @contextmanager
-def running_site() -> Iterator[ServerProcess]:
-    """On the test database, with the dummy model, and quick to tell what it runs."""
-    environment = os.environ | {
-        "DATABASE_URL": test_database_url(),
-        "PYTHONUNBUFFERED": "1",
-        "PROCESS_REPORT_INTERVAL_S": "0.5",
-        "GENERATION_POLL_INTERVAL_S": "0.1",
-    }
+def running_site(**more: str) -> Iterator[ServerProcess]:
+    """On the test database, with the dummy model, and quick to tell what it runs. more: variables."""
+    environment = (
+        os.environ
+        | {
+            "DATABASE_URL": test_database_url(),
+            "PYTHONUNBUFFERED": "1",
+            "PROCESS_REPORT_INTERVAL_S": "0.5",
+            "GENERATION_POLL_INTERVAL_S": "0.1",
+        }
+        | more
+    )
     with running_server(environment) as server:
         yield server
 

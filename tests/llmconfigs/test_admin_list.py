@@ -123,7 +123,7 @@ def test_list_shows_health_last_use_and_the_requests_of_today(
     assert "Not healthy" in rows[1]
     assert "&lt;It&gt; is down." in rows[1]
     assert ">0<" in rows[2]
-    assert "ago" not in rows[2].partition("field-updated_at")[0]
+    assert "ago" not in rows[2].partition("field-last_changed")[0]
 
 
 def test_requests_are_counted_up_to_a_bound(make_config: MakeConfig) -> None:
