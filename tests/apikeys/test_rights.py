@@ -136,6 +136,51 @@ def test_scope_goes_with_the_right_at_once(take_away: Callable[[User, Group], An
     assert issued.key.scopes == ["generate", "read"]  # so it comes back with the right
 
 
+@pytest.mark.parametrize("name", ["requests_per_minute", "concurrent_requests"])
+@pytest.mark.django_db(transaction=True)
+def test_limit_of_its_own_goes_with_the_right_to_a_wider_one(settings: Any, name: str) -> None:
+    settings.API_REQUESTS_PER_MINUTE = settings.API_CONCURRENT_REQUESTS = 10
+    owner = user_with("apikeys.change_apikey")
+    wide = issuing.issue(name="wide", scopes=["read"], owner=owner, **{name: 0})
+    narrow = issuing.issue(name="narrow", scopes=["read"], owner=owner, **{name: 3})
+    assert (limit_now(wide, name), limit_now(narrow, name)) == (0, 3)
+
+    owner.user_permissions.clear()
+
+    assert (limit_now(wide, name), limit_now(narrow, name)) == (None, 3)
+
+
+def limit_now(issued: IssuedKey, name: str) -> int | None:
+    limit: int | None = getattr(call_with({"x-api-key": issued.secret.reveal()}), name)
+    return limit
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"is_superuser": True}, {"is_superuser": True, "is_active": False}], ids=str
+)
+@pytest.mark.django_db
+def test_key_is_bound_to_what_its_owner_may_give(fields: dict[str, bool]) -> None:
+    owner = user_with(PLAYGROUND, **fields)
+    key = ApiKey(name="mine", scopes=list(Scope), owner=owner)
+
+    rights.bind([key])
+
+    assert tuple(key.scopes) == rights.rights_of(owner).scopes
+
+
+@pytest.mark.django_db
+def test_rights_of_many_owners_are_read_with_few_queries(django_assert_max_num_queries: Any) -> None:
+    owners = [user_with(PLAYGROUND, name=f"user {number}") for number in range(10)]
+    keys = [issuing.issue(name="mine", scopes=["generate"], owner=owner).key for owner in owners]
+    found = list(ApiKey.objects.select_related("owner").order_by("pk"))
+
+    with django_assert_max_num_queries(6):
+        rights.bind(found)
+
+    assert found == keys
+    assert all(key.scopes == ["generate"] for key in found)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_key_without_an_owner_depends_on_nobody() -> None:
     issued = issuing.issue(name="robot", scopes=["generate", "manage"])
