@@ -32,8 +32,10 @@ def create(config: LLMConfig, *, by: Actor) -> None:
 
 
 def clone(config: LLMConfig, *, name: str, by: Actor) -> LLMConfig:
-    """An inactive copy that says the same. It goes to the same address, so it keeps the key, still sealed."""
-    copy = LLMConfig(name=name, **{field: getattr(config, field) for field in EFFECTIVE_FIELDS})
+    """An inactive copy that says the same. It goes to the same address, so it keeps the key, still sealed.
+    Who has edited the original since it was last active does not approve the copy either."""
+    said = {field: getattr(config, field) for field in EFFECTIVE_FIELDS}
+    copy = LLMConfig(name=name, editors=list(config.editors), **said)
     _create(copy, by=by, origin={"clone_of": {"id": config.pk, "name": config.name}})
     return copy
 

@@ -142,6 +142,15 @@ def test_requester_and_editor_cannot_approve(config: LLMConfig) -> None:
     assert active_names() == []
 
 
+def test_who_edited_the_original_does_not_approve_a_copy_that_somebody_else_made(config: LLMConfig) -> None:
+    request = requests.make(editing.clone(config, name="copy", by=KIM), by=KIM)
+
+    with pytest.raises(ApproverInvolved):
+        activation.approve(request, by=LEE)
+
+    assert active_names() == []
+
+
 def test_editor_of_an_earlier_version_cannot_approve(config: LLMConfig) -> None:
     config.max_retries = 5
     editing.change(config, by=PARK)
