@@ -14,7 +14,7 @@ from urllib.parse import quote
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from llmbackends.zones import parse_zones
+from llmbackends.zone_setting import parse_zones
 
 from .environment import Environment, own_ports
 

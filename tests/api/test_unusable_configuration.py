@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from generation.models import GenerationJob
 from llmbackends.secret import Secret
-from llmbackends.zones import parse_zones
+from llmbackends.zone_setting import parse_zones
 from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream

@@ -20,7 +20,8 @@ from llmbackends.http.addresses import AddressRefused, CheckingSockets
 from llmbackends.registry import Registry
 from llmbackends.spec import BackendSpec
 from llmbackends.wire import openai_chat
-from llmbackends.zones import INTERNET, LOOPBACK, LOOPBACK_ONLY, AddressPolicy, parse_zones
+from llmbackends.zone_setting import parse_zones
+from llmbackends.zones import INTERNET, LOOPBACK, LOOPBACK_ONLY, AddressPolicy
 from tests import names
 from tests.asyncio_support import run_async
 

@@ -34,7 +34,8 @@ def _fresh_process_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _zone_of_the_tests(settings: Any) -> None:
     """Names that rows of the tests may have, none of which anybody looks up."""
-    from llmbackends.zones import LOOPBACK, parse_zones
+    from llmbackends.zone_setting import parse_zones
+    from llmbackends.zones import LOOPBACK
 
     named = parse_zones("gpu=gpu, gpu-box, elsewhere, *.internal, *.example.org")
     settings.OUTGOING_ZONES = (LOOPBACK, *named)

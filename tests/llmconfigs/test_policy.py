@@ -10,7 +10,8 @@ import pytest
 from llmbackends.catalog import PROVIDERS
 from llmbackends.errors import AddressNotAllowed, ConfigurationError, RemoteNotAllowed, UnknownProvider
 from llmbackends.spec import BackendSpec
-from llmbackends.zones import LOOPBACK, parse_zones
+from llmbackends.zone_setting import parse_zones
+from llmbackends.zones import LOOPBACK
 from llmconfigs import policy
 from llmconfigs.policy import ensure_allowed, ensure_reachable
 from tests import names
