@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django.utils.translation import gettext, gettext_lazy
 
 from llmbackends.errors import BackendError
@@ -38,6 +41,32 @@ def translate(problem: Problem | Sentence) -> str:
 def say(text: str) -> str:
     """A sentence of ours translated; anything else, such as a service's answer, as it is."""
     return translate(text) if isinstance(text, Sentence) else text
+
+
+def stored(text: str) -> str:
+    """For a column of text: a sentence keeps its values apart, so that it can be said in any language."""
+    return json.dumps(_parts(text), default=str, ensure_ascii=False) if isinstance(text, Sentence) else text
+
+
+def say_stored(text: str) -> str:
+    """What `stored` made, in the reader's language; any other text as it is."""
+    try:
+        parts = json.loads(text)
+        return say(_joined(parts)) if isinstance(parts, dict) else text
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return text
+
+
+def _parts(value: Any) -> Any:
+    if not isinstance(value, Sentence):
+        return value
+    return {"sentence": value.template, "values": {name: _parts(each) for name, each in value.values.items()}}
+
+
+def _joined(parts: Any) -> Any:
+    if not isinstance(parts, dict):
+        return parts
+    return Sentence(parts["sentence"], **{name: _joined(each) for name, each in parts["values"].items()})
 
 
 def explain(error: BackendError | LLMConfigsError) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from llmbackends.mapping import error_from_answer
 from llmbackends.texts import Problem, Sentence
 from llmbackends.wire import WireError
 from llmconfigs.errors import ConfigGone, EncryptionKeysMalformed, LLMConfigsError
-from llmconfigs.wording import explain, translate
+from llmconfigs.wording import explain, say_stored, stored, translate
 from tests import servers
 from tests.words.korean_pages import english_in
 
@@ -103,6 +104,35 @@ def test_error_answer_of_a_service_is_told_in_the_language(korean: dict[str, str
     with translation.override("ko"):
         assert english_in([explain(error)]) == [explain(error)]
         assert english_in([explain(error).replace("go away", "")]) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The dummy is ready.",
+        Sentence("The dummy is ready."),
+        Sentence("%(hint)s %(share)d %%", hint=Sentence("The dummy is ready."), share=5),
+        Sentence("In %(path)s.", path=Path("/a")),
+        "",
+        "5",
+        "null",
+        "{",
+        '{"a": 1}',
+        '{"sentence": "%(a)s", "values": {}}',
+        '{"sentence": 1, "values": {}}',
+        '{"sentence": "a", "values": []}',
+        "[" * 100_000,
+    ],
+)
+def test_stored_text_says_the_same(text: str) -> None:
+    assert say_stored(stored(text)) == text
+
+
+def test_stored_sentence_is_said_in_the_language_of_the_reader(korean: dict[str, str]) -> None:
+    detail = stored(Sentence("Not yet. %(hint)s", hint=Sentence("The dummy is ready.")))
+
+    with translation.override("ko"):
+        assert say_stored(detail) == "Not yet. 더미가 준비되어 있습니다."
 
 
 def test_list_page_is_translated(admin_client: Client, korean: dict[str, str], settings: Any) -> None:
