@@ -1,6 +1,10 @@
 """The pages that a person sees, filled, and what of them is not Korean.
 
 A new page goes into PAGES, one that is only posted to into POSTS; where it shows a row, `fill` makes that.
+
+A page is its name, then what its address needs (rows by their name in `fill`, other words as they are) and a
+query: "web:job@generation.generationjob", "admin:index?health". Pages of the admin that are about one row are
+given that by themselves.
 """
 
 from __future__ import annotations
@@ -19,12 +23,14 @@ from apikeys import issuing
 from apikeys.models import ApiKey
 from audit import trail
 from audit.actions import Action
-from audit.context import ANONYMOUS, Origin, acting
+from audit.context import ANONYMOUS, Actor, Origin, acting, user_actor
 from audit.models import AuditEvent
 from epochs.models import Role
-from generation.models import GenerationJob, JobStatus
+from generation.models import AttemptOutcome, Breaker, GenerationJob, JobAttempt, JobStatus
 from llmbackends.registry import providers
-from llmconfigs.models import LLMConfig
+from llmconfigs import activation, requests
+from llmconfigs.health_notes import Health, note
+from llmconfigs.models import ActivationRequest, LLMConfig
 from tests.epochs.test_reporting import stored
 from tests.generation.jobs import queue_job
 from tests.usage.entries import entry
@@ -36,11 +42,11 @@ from web.dashboard.usage_now import usage_now
 
 LANGUAGE = "ko"
 
-# The names of pages, some with a query; those of one row are given it.
+_CONFIG = "admin:llmconfigs_llmconfig_"
 PAGES = (
     "admin:index",
     "admin:index?health",
-    "admin:app_list",
+    "admin:app_list@llmconfigs",
     "admin:desk",
     "admin:desk_health",
     "web:password_change",
@@ -48,12 +54,18 @@ PAGES = (
     "web:jobs",
     "web:jobs?status=in_progress",
     "web:jobs?status=cancelled",
-    "web:job",
+    "web:job@generation.generationjob",
     "web:keys",
     "web:key-create",
-    *(f"admin:llmconfigs_llmconfig_{each}" for each in ("changelist", "add", "change", "history", "delete")),
+    *(f"{_CONFIG}{each}" for each in ("changelist", "add", "roll_back", "switched", "processes", "requests")),
+    *(f"{_CONFIG}{each}" for each in ("change", "history", "delete")),
+    *(f"{_CONFIG}{each}@llmconfigs.llmconfig" for each in ("activate", "clone")),
+    f"{_CONFIG}request@sick",
+    *(f"{_CONFIG}{each}@active" for each in ("change", "history", "delete", "deactivate")),
+    *(f"{_CONFIG}decide@{each}" for each in ("wanted_here", "wanted_elsewhere", "decided")),
     *(f"admin:apikeys_apikey_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:generation_generationjob_{each}" for each in ("changelist", "change", "history")),
+    *(f"admin:generation_breaker_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:usage_usagerecord_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:audit_auditevent_{each}" for each in ("changelist", "change", "history")),
     "admin:audit_auditevent_changelist?subject=job:5&since=2026-01-01",
@@ -61,6 +73,10 @@ PAGES = (
     *(f"admin:auth_user_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:auth_group_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     "admin:auth_user_password_change",
+)
+PAGES_UNDER_TWO = (
+    *(f"{_CONFIG}{each}" for each in ("changelist", "change", "change@active", "requests", "request@sick")),
+    *(f"{_CONFIG}decide@{each}" for each in ("wanted_here", "wanted_elsewhere")),
 )
 PAGES_OF_STRANGERS = ("web:login",)
 # For who has nothing yet and may do little.
@@ -71,7 +87,8 @@ NO_PAGES = (
     *("admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
 )
 
-# What is sent, and the page that answers in the end shows errors or messages.
+# What is sent, and the page that answers in the end shows errors or messages. SEEN: what the page asks back.
+SEEN = {"seen": ""}
 CONFIG = {
     "name": "새 설정",
     "parameters": "{}",
@@ -88,6 +105,11 @@ WRONG_CONFIG = {
     "endpoint_url": "http://user:x@localhost:1?a=1",
     "timeout_seconds": "1",
 }
+NOBODY_THERE = CONFIG | {
+    "provider": "vllm",
+    "model_name": "m",
+    "endpoint_url": "http://127.0.0.1:9",
+}
 POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("admin:llmconfigs_llmconfig_add", {"provider": each.id} | WRONG_CONFIG) for each in providers()),
     *(("admin:llmconfigs_llmconfig_add", CONFIG | {"provider": each.id}) for each in providers()),
@@ -97,6 +119,28 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
         ("admin:llmconfigs_llmconfig_changelist", {"action": each})
         for each in ("activate", "deactivate", "test_connection", "delete_selected")
     ),
+    (f"{_CONFIG}changelist@sick", {"action": "test_connection"}),
+    *((f"{_CONFIG}activate@{each}", SEEN) for each in ("llmconfigs.llmconfig", "sick", "unusable")),
+    (f"{_CONFIG}activate@llmconfigs.llmconfig", {"seen": "1"}),
+    (f"{_CONFIG}deactivate@active", SEEN),
+    (f"{_CONFIG}deactivate@sick", {}),
+    (f"{_CONFIG}roll_back", SEEN),
+    (f"{_CONFIG}clone@active", {"name": "사본"}),
+    (f"{_CONFIG}clone@active", {"name": "기본"}),
+    (f"{_CONFIG}clone@active", {}),
+    (f"{_CONFIG}request@sick", SEEN),
+    (f"{_CONFIG}request@sick", {}),
+    *(
+        (f"{_CONFIG}decide@wanted_elsewhere", {"decision": each})
+        for each in ("approve", "reject", "withdraw")
+    ),
+    *((f"{_CONFIG}decide@wanted_here", {"decision": each}) for each in ("approve", "reject", "withdraw")),
+    *((f"{_CONFIG}decide@decided", {"decision": each}) for each in ("approve", "reject")),
+    *((f"{_CONFIG}try_new@{each}", WRONG_CONFIG | {"provider": "groq"}) for each in ("test", "models")),
+    *((f"{_CONFIG}try_new@{each}", CONFIG | {"provider": "dummy"}) for each in ("test", "models")),
+    *((f"{_CONFIG}try_new@{each}", NOBODY_THERE) for each in ("test", "models")),
+    (f"{_CONFIG}try@sick/test", CONFIG | {"provider": "dummy", "option_dummy_fail": "bad_answer"}),
+    (f"{_CONFIG}change@active", CONFIG | {"provider": "dummy"}),
     ("admin:apikeys_apikey_add", {}),
     ("admin:apikeys_apikey_add", {"name": "수신", "scopes": ["read"]}),
     ("admin:apikeys_apikey_add", {"name": "수신", "scopes": ["no_such"], "expires_at_0": "2001-01-01"}),
@@ -113,26 +157,14 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("web:key-create", {}),
     ("web:key-create", {"name": "수신", "scopes": ["no_such"], "requests_per_minute": "-1"}),
     ("web:key-create", {"name": "수신", "scopes": ["read"], "expires_in_days": "30"}),
-    ("web:key-revoke", {}),
-    ("web:job-cancel", {}),
+    ("web:key-revoke@apikeys.apikey", {}),
+    ("web:job-cancel@generation.generationjob", {}),
 )
 
 _PRODUCTS = ("Changeover", "Anthropic", "Groq", "Ollama", "OpenAI", "OpenRouter", "vLLM", "llama.cpp", "Mac")
 _TERMS = (
-    "API",
-    "ASCII",
-    "Fernet",
-    "HTTP",
-    "ID",
-    "Id",
-    "JSON",
-    "LDAP",
-    "LLM",
-    "Single Sign-On",
-    "TLS",
-    "URL",
-    "UTC",
-    "ms",
+    *("API", "ASCII", "Fernet", "GPU", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "Single Sign-On", "TLS"),
+    *("URL", "UTC", "ms", "Top p", "Top k", "Min p"),
 )
 # The icons of yes and no have these names in Django's own markup.
 _ICONS = ("True", "False", "None")
@@ -165,18 +197,51 @@ def _words_of_providers() -> set[str]:
 
 
 def fill(owner: User) -> Mapping[str, Model]:
-    """A row of each kind, by the label of its model. owner: of the keys."""
-    config = LLMConfig.objects.create(name="기본", provider="dummy")
-    key = issuing.issue(name="수신 업무", scopes=["generate", "read", "manage"], owner=owner).key
+    """A row of each kind, by the label of its model, and some more. owner: who looks at the pages."""
     user = User.objects.create_user("상담원", is_staff=True)
     for each in Group.objects.all():  # those of the migration: their names are data, in English
         Group.objects.filter(pk=each.pk).update(name=f"그룹 {each.pk}")
     group = Group.objects.create(name="수신팀")
+    configs = _configs(user_actor(owner))
+    config = configs["llmconfigs.llmconfig"]
+    key = issuing.issue(name="수신 업무", scopes=["generate", "read", "manage"], owner=owner).key
     jobs = {status: job_with(key, status, config) for status in JobStatus}
     _record_events(config)
-    rows = [config, key, jobs[JobStatus.FAILED], user, group, _processes(), _usage(key, config)]
+    rows = [key, jobs[JobStatus.FAILED], user, group, _breaker(), _processes(), _usage(key, config)]
     last_event = AuditEvent.objects.latest("number")
-    return {row._meta.label_lower: row for row in [*rows, last_event]}
+    by_label = {row._meta.label_lower: row for row in [*rows, last_event]}
+    return configs | _requests(configs, here=user_actor(owner), elsewhere=user_actor(user)) | by_label
+
+
+def _configs(by: Actor) -> dict[str, Any]:
+    """One is active, and there is one to roll back to; one fails and one cannot even be built."""
+    active = LLMConfig.objects.create(name="운영", provider="dummy")
+    for each in (LLMConfig.objects.create(name="이전", provider="dummy"), active):
+        activation.activate(each, by=by)
+    sick = LLMConfig.objects.create(name="장애", provider="dummy", options={"fail": "unavailable"})
+    note(Health(active.pk, True, "", 0.1))
+    note(Health(sick.pk, False, ""))
+    return {
+        "llmconfigs.llmconfig": LLMConfig.objects.create(name="기본", provider="dummy"),
+        "active": active,
+        "sick": sick,
+        "unusable": LLMConfig.objects.create(name="미완", provider="vllm"),
+    }
+
+
+def _requests(configs: dict[str, Any], *, here: Actor, elsewhere: Actor) -> dict[str, Model]:
+    """The configuration of the one that has been decided may be requested again."""
+
+    def made(config: LLMConfig, by: Actor) -> ActivationRequest:
+        return requests.make(config, by=by, reason="점검 완료")
+
+    decided = made(configs["sick"], elsewhere)
+    requests.reject(decided, by=here, reason="장애")
+    return {
+        "decided": decided,
+        "wanted_here": made(configs["active"], here),
+        "wanted_elsewhere": made(configs["llmconfigs.llmconfig"], elsewhere),
+    }
 
 
 _IMAGE = {"type": "image", "media_type": "image/png", "data": "aW1hZ2U="}
@@ -191,7 +256,7 @@ def job_with(key: ApiKey, status: JobStatus, config: LLMConfig) -> GenerationJob
         {"role": "assistant", "content": "네."},
     ]
     has_begun, has_ended = status != JobStatus.QUEUED, status not in (JobStatus.QUEUED, JobStatus.IN_PROGRESS)
-    return queue_job(
+    job = queue_job(
         key,
         status=status,
         request={"messages": said},
@@ -210,6 +275,14 @@ def job_with(key: ApiKey, status: JobStatus, config: LLMConfig) -> GenerationJob
         config_name=config.name,
         provider="dummy",
     )
+    for number, outcome in enumerate(AttemptOutcome):
+        JobAttempt.objects.create(job=job, number=number, outcome=outcome, started_at=now, ended_at=now)
+    return job
+
+
+def _breaker() -> Model:
+    now = timezone.now()
+    return Breaker.objects.create(backend="1:1", failures=3, failed_at=now, opened_at=now, probe_at=now)
 
 
 def _record_events(config: LLMConfig) -> None:
@@ -238,21 +311,30 @@ def _usage(key: ApiKey, config: LLMConfig) -> Model:
 
 
 def url_of(page: str, rows: Mapping[str, Model]) -> str:
-    name, _, query = page.partition("?")
-    shows_a_row = name.count("_") > 1 and name.endswith(("_change", "_history", "_delete"))
-    args = [row_of(name, rows).pk] if shows_a_row or name in _ROWS else _ARGUMENTS.get(name, [])
-    return f"{reverse(name, args=args)}?{query}"
+    name, words, query = _parts(page)
+    if name.endswith("_changelist"):
+        words = []
+    elif name.count("_") > 1 and name.endswith(("_change", "_history", "_delete")):
+        words = words or [label_of(name)]
+    return f"{reverse(name, args=[rows[each].pk if each in rows else each for each in words])}?{query}"
 
 
 def row_of(page: str, rows: Mapping[str, Model]) -> Model:
-    """The one that a page is about."""
-    app, model = page.partition(":")[2].split("_")[:2] if page not in _ROWS else _ROWS[page].split(".")
-    return rows[f"{app}.{model}"]
+    """The one that a page of the admin is about."""
+    name, words, _query = _parts(page)
+    return rows[words[0] if words else label_of(name)]
 
 
-_ARGUMENTS = {"admin:app_list": ["llmconfigs"]}
-_ROWS = {
-    "web:job": "generation.generationjob",
-    "web:job-cancel": "generation.generationjob",
-    "web:key-revoke": "apikeys.apikey",
-}
+def label_of(name: str) -> str:
+    """Of the model, from the name of its page."""
+    return ".".join(name.partition(":")[2].split("_")[:2])
+
+
+def name_of(page: str) -> str:
+    return _parts(page)[0]
+
+
+def _parts(page: str) -> tuple[str, list[str], str]:
+    address, _mark, query = page.partition("?")
+    name, _at, words = address.partition("@")
+    return name, words.split("/") if words else [], query

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,11 +25,14 @@ from .korean_pages import (
     NO_PAGES,
     PAGES,
     PAGES_OF_STRANGERS,
+    PAGES_UNDER_TWO,
     PAGES_WITH_NOTHING,
     POSTS,
+    SEEN,
     english_in,
     fill,
     job_with,
+    name_of,
     row_of,
     url_of,
 )
@@ -68,7 +72,7 @@ def test_no_page_is_forgotten() -> None:
     ours = {route.name for route in all_routes() if route.name.startswith("web:") or is_ours_in_admin(route)}
     known = {*PAGES, *PAGES_OF_STRANGERS, *NO_PAGES, *(page for page, _sent in POSTS)}
 
-    assert sorted(ours - {page.partition("?")[0] for page in known}) == []
+    assert sorted(ours - set(map(name_of, known))) == []
 
 
 def is_ours_in_admin(route: Route) -> bool:
@@ -82,6 +86,15 @@ def is_ours_in_admin(route: Route) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_is_in_korean(page: str, browser: Client, rows: Mapping[str, Any]) -> None:
+    assert english_of(browser.get(url_of(page, rows))) == []
+
+
+@pytest.mark.parametrize("page", PAGES_UNDER_TWO)
+def test_page_under_the_two_person_rule_is_in_korean(
+    page: str, browser: Client, rows: Mapping[str, Any], settings: Any
+) -> None:
+    settings.ACTIVATION_NEEDS_TWO = True
+
     assert english_of(browser.get(url_of(page, rows))) == []
 
 
@@ -106,9 +119,19 @@ def test_page_for_strangers_is_in_korean(page: str) -> None:
 def test_answer_is_in_korean(
     page: str, sent: dict[str, Any], browser: Client, rows: Mapping[str, Any]
 ) -> None:
-    selected = {"_selected_action": [row_of(page, rows).pk]} if "action" in sent else {}
+    url = url_of(page, rows)
+    if "action" in sent:
+        sent = sent | {"_selected_action": [row_of(page, rows).pk]}
+    elif sent == SEEN:
+        sent = {"seen": seen_in(browser.get(url).content.decode())}
 
-    assert english_of(browser.post(url_of(page, rows), selected | sent, follow=True), 200, 422) == []
+    assert english_of(browser.post(url, sent, follow=True), 200, 422) == []
+
+
+def seen_in(html: str) -> str:
+    found = re.search(r'name="seen" value="([^"]*)"', html)
+    assert found
+    return found[1]
 
 
 def test_page_that_is_not_there_says_so_in_korean(browser: Client) -> None:

@@ -30,6 +30,7 @@ ENGLISH = frozenset(
         "audit/exports.py",
         "audit/triggers.py",
         "audit/verification.py",
+        "generation/attempts.py",
         "generation/errors.py",
         "generation/execution.py",
         "generation/failures.py",
