@@ -100,13 +100,13 @@ class Day:
     def open(self, path: str) -> httpx.Response:
         return self.see(f"GET {path}", self.browser.get(path))
 
-    def send(self, path: str, form_of: str = "", **entered: str) -> httpx.Response:
-        """Fills in the form of a page and sends it."""
+    def send(self, path: str, form_of: str = "", to: str = "", **entered: str) -> httpx.Response:
+        """Fills in the form of a page, the last one or that of the id, and sends it, maybe elsewhere."""
         page = Page(self.open(path))
         forms = [form for form in page.forms if not form_of or form.attributes.get("id") == form_of]
-        values = {**forms[0].values, "csrfmiddlewaretoken": self.browser.cookies["csrftoken"], **entered}
-        answer = self.browser.post(path, data=values, headers={"Referer": str(self.browser.base_url)})
-        return self.see(f"POST {path}", answer)
+        values = {**forms[-1].values, "csrfmiddlewaretoken": self.browser.cookies["csrftoken"], **entered}
+        answer = self.browser.post(to or path, data=values, headers={"Referer": str(self.browser.base_url)})
+        return self.see(f"POST {to or path}", answer)
 
     def leaks(self) -> dict[str, list[str]]:
         found = {where: self.canaries.found_in(text) for where, text in self.seen}
@@ -170,6 +170,27 @@ def make_config(day: Day, service: str) -> LLMConfig:
     return LLMConfig.objects.get(name="broken")
 
 
+def try_out(day: Day, config: LLMConfig, service: str) -> None:
+    """What was entered and is not saved, with another key and with the stored one."""
+    key = day.canaries.make("key that was tried", "sk-")
+    for what in ("test", "models"):
+        new, stored = (
+            reverse("admin:llmconfigs_llmconfig_try_new", args=[what]),
+            reverse("admin:llmconfigs_llmconfig_try", args=[config.pk, what]),
+        )
+        entered = {"provider": "vllm", "endpoint_url": service, "api_key": key, "name": "tried"}
+        day.send(reverse("admin:llmconfigs_llmconfig_add"), "llmconfig_form", to=new, **entered)
+        day.send(reverse("admin:llmconfigs_llmconfig_change", args=[config.pk]), "llmconfig_form", to=stored)
+
+
+def activate(day: Day, config: LLMConfig) -> None:
+    """The probe fails; it is activated all the same."""
+    page = reverse("admin:llmconfigs_llmconfig_activate", args=[config.pk])
+    day.send(page)
+    day.send(page, reason="The service will be there soon.")
+    assert LLMConfig.objects.get(is_active=True) == config
+
+
 def act_on(day: Day, config: LLMConfig, action: str) -> None:
     changelist = reverse("admin:llmconfigs_llmconfig_changelist")
     day.send(changelist, "changelist-form", action=action, _selected_action=str(config.pk))
@@ -222,12 +243,12 @@ def test_no_secret_comes_out(day: Day, processes: list[Any], valkey_url: str) ->
         config = make_config(day, service.url)
         act_on(day, config, "test_connection")
         service.play_only(fail)
-        act_on(day, config, "activate")  # is refused: the probe fails
-        LLMConfig.objects.update(is_active=True)
+        try_out(day, config, service.url)
+        activate(day, config)
         use(day, issue_key(day))
         day.send(reverse("admin:llmconfigs_llmconfig_change", args=[config.pk]), "llmconfig_form", name="new")
         look_around(day)
-        act_on(day, config, "deactivate")
+        day.send(reverse("admin:llmconfigs_llmconfig_deactivate", args=[config.pk]))
         act_on(day, config, "delete_selected")
         assert GenerationJob.objects.filter(failure_detail__contains="Incorrect API key").exists()
         wait_until(lambda: any(command.startswith("LPUSH changeover") for command in commands))

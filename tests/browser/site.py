@@ -15,7 +15,7 @@ from tests.processes import ServerProcess, running_server
 
 # What migrations put there, what the running server writes by itself, and what nobody may delete.
 _KEPT = {"contenttypes", "epochs", "audit"}
-_KEPT_TABLES = {"auth_permission", "auth_group", "auth_group_permissions"}
+_KEPT_TABLES = {"auth_permission", "auth_group", "auth_group_permissions", "generation_lease"}
 
 
 @contextmanager

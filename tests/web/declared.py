@@ -16,7 +16,7 @@ from api.service import api
 from apikeys.models import Scope
 from web.access import Access
 
-from .routes import Route
+from .routes import NO_GENERATION, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,24 @@ STAFF = {
     "admin/(?P<url>.*)$": StaffAccess(),  # tells that there is nothing
     "admin:auth_user_add": StaffAccess(("auth.add_user", "auth.change_user")),
     "admin:auth_user_password_change": StaffAccess(("auth.change_user",)),
+}
+
+_VIEW, _ACTIVATE = "llmconfigs.view_llmconfig", "llmconfigs.activate_llmconfig"
+STAFF |= {
+    f"admin:llmconfigs_llmconfig_{page}": StaffAccess(permissions)
+    for page, permissions in {
+        "switched": (_VIEW,),
+        "processes": (_VIEW,),
+        "requests": (_VIEW,),
+        "decide": (_VIEW,),  # what is decided there asks for more, see tests/llmconfigs
+        "activate": (_VIEW, _ACTIVATE),
+        "deactivate": (_VIEW, _ACTIVATE),
+        "roll_back": (_VIEW, _ACTIVATE),
+        "request": (_VIEW, _ACTIVATE),
+        "clone": (_VIEW, "llmconfigs.add_llmconfig"),
+        "try_new": ("llmconfigs.add_llmconfig",),
+        "try": ("llmconfigs.change_llmconfig",),
+    }.items()
 }
 
 _NEEDED = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
@@ -103,10 +121,9 @@ class Operation:
 
     @property
     def address(self) -> str:
-        return self.path.replace("{generation_id}", _ID).replace("{model}", "default")
+        return self.path.replace("{generation_id}", NO_GENERATION).replace("{model}", "default")
 
 
-_ID = "01900000-0000-7000-8000-000000000000"
 _PATHS = {path: view for _, router in api._routers for path, view in router.path_operations.items()}
 _OPERATION_NAMES = {view.url_name for view in _PATHS.values()}
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from apikeys.models import ApiKey
 from generation.models import GenerationJob
-from llmconfigs.models import LLMConfig
+from llmconfigs.models import ActivationRequest, LLMConfig
 
 from .samples import Samples
 
@@ -75,26 +75,21 @@ _QUERIES = {"admin:autocomplete": "?app_label=generation&model_name=generationjo
 
 
 def _argument(route: Route, name: str, samples: Samples) -> Any:
-    if route.model_admin is not None:
+    if route.model_admin is not None and name in ("object_id", "id"):
         return samples.get(route.model_admin.model).pk
-    return _ARGUMENTS[route.name, name](samples)
+    return _ARGUMENTS[name](samples)
 
 
-# Of patterns outside the pages of a model in the admin.
-_ARGUMENTS: dict[tuple[str, str], Callable[[Samples], Any]] = {
-    ("admin:view_on_site", "content_type_id"): lambda samples: (
-        ContentType.objects.get_for_model(LLMConfig).pk
-    ),
-    ("admin:view_on_site", "object_id"): lambda samples: samples.get(LLMConfig).pk,
-    **{
-        (f"web:{page}", "job_id"): lambda samples: samples.get(GenerationJob).pk
-        for page in ("job", "job-cancel", "job-events")
-    },
-    ("web:key-revoke", "key_id"): lambda samples: samples.get(ApiKey).pk,
-    ("api:generation", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
-    ("api:generation-events", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
-    ("api:generation-cancel", "generation_id"): lambda samples: "01900000-0000-7000-8000-000000000000",
+_ARGUMENTS: dict[str, Callable[[Samples], Any]] = {
+    "content_type_id": lambda samples: ContentType.objects.get_for_model(LLMConfig).pk,
+    "object_id": lambda samples: samples.get(LLMConfig).pk,
+    "request_id": lambda samples: samples.get(ActivationRequest).pk,
+    "what": lambda samples: "test",
+    "job_id": lambda samples: samples.get(GenerationJob).pk,
+    "key_id": lambda samples: samples.get(ApiKey).pk,
+    "generation_id": lambda samples: NO_GENERATION,
 }
+NO_GENERATION = "01900000-0000-7000-8000-000000000000"
 
 
 def _model_admins() -> list[ModelAdmin[Any]]:

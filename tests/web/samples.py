@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -17,9 +18,9 @@ from audit.actions import Action
 from audit.context import Actor, Origin, acting
 from audit.models import AuditEvent
 from epochs.models import Process
-from generation.models import GenerationJob, JobStatus
+from generation.models import AttemptOutcome, Breaker, GenerationJob, JobAttempt, JobStatus
 from llmbackends.secret import Secret
-from llmconfigs.models import LLMConfig
+from llmconfigs.models import ActivationRequest, LLMConfig
 from usage.models import UsageRecord
 
 PASSWORD = "a-password-of-a-sample"
@@ -68,9 +69,9 @@ def _key(samples: Samples) -> ApiKey:
 
 
 def _job(samples: Samples) -> GenerationJob:
-    """That failed, after something had come."""
+    """That failed, at the second attempt, after something had come."""
     now = timezone.now()
-    return GenerationJob.objects.create(
+    job = GenerationJob.objects.create(
         key=samples.get(ApiKey),
         status=JobStatus.FAILED,
         request={"prompt": samples.text},
@@ -91,6 +92,18 @@ def _job(samples: Samples) -> GenerationJob:
         provider="vllm",
         model_name=samples.text,
     )
+    JobAttempt.objects.create(
+        job=job,
+        number=1,
+        owner=samples.text[:100],
+        ended_at=now,
+        outcome=AttemptOutcome.POSTPONED,
+        reason=samples.text,
+        config_name=samples.text[:100],
+        provider="vllm",
+        model_name=samples.text,
+    )
+    return job
 
 
 def _usage(samples: Samples) -> UsageRecord:
@@ -140,6 +153,34 @@ def _group(samples: Samples) -> Group:
     return Group.objects.create(name=samples.text[:150])
 
 
+def _request(samples: Samples) -> ActivationRequest:
+    """That waits."""
+    config, now = samples.get(LLMConfig), timezone.now()
+    return ActivationRequest.objects.create(
+        config_id=config.pk,
+        config_name=config.name,
+        config_version=config.version,
+        requested_by_name=samples.text,
+        requested_at=now,
+        reason=samples.text,
+        expires_at=now + timedelta(days=1),
+    )
+
+
+def _breaker(samples: Samples) -> Breaker:
+    """That is open."""
+    now = timezone.now()
+    return Breaker.objects.create(
+        backend="config-1-1",
+        name=samples.text[:100],
+        failures=3,
+        reason=samples.text,
+        failed_at=now,
+        opened_at=now,
+        probe_at=now,
+    )
+
+
 def _event(samples: Samples) -> AuditEvent:
     text = samples.text
     with acting(Origin(Actor(1, text), address="192.0.2.1", request_id=text[:64])):
@@ -156,6 +197,8 @@ _MAKERS: dict[type[Model], Callable[[Samples], Model]] = {
     ApiKey: _key,
     GenerationJob: _job,
     UsageRecord: _usage,
+    ActivationRequest: _request,
+    Breaker: _breaker,
     Process: _process,
     User: _user,
     Group: _group,
