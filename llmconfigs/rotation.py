@@ -39,10 +39,18 @@ class Place:
         return found or SealedSecret()
 
     def replace(self, old: SealedSecret, new: SealedSecret) -> bool:
-        """Whether it still was `old`."""
+        """Whether it still was `old`; then the trail tells of it, whatever becomes of the rest."""
         with unwatched():
             rows = self.model._base_manager.filter(pk=self.pk, **{self.column: old})
-            return rows.update(**{self.column: new}) == 1
+            is_replaced = rows.update(**{self.column: new}) == 1
+            if is_replaced:
+                trail.record(Action.SECRETS_ROTATED, self.subject)
+        return is_replaced
+
+    @property
+    def subject(self) -> trail.Subject:
+        row = self.model._base_manager.filter(pk=self.pk).first()
+        return trail.Subject("secrets", f"{self.model._meta.label_lower}.{self.column}.{self.pk}", str(row))
 
     def __str__(self) -> str:
         row = self.model._base_manager.filter(pk=self.pk).first()
@@ -95,7 +103,8 @@ def take_census() -> Census:
 def rotate(
     *, dry_run: bool = False, report: Callable[[int, int], None] = lambda done, total: None
 ) -> Rotation:
-    """Writes every value with the first key. `report` is told after each how many of how many are done.
+    """Writes every value with the first key, each in a transaction with its event, and records the counts at
+    the end. `report` is told after each value how many of how many are done.
 
     Raises EncryptionKeysMalformed.
     """

@@ -98,12 +98,27 @@ def test_rotate_again_has_nothing_to_do(three_keys: None) -> None:
     assert list(LLMConfig.objects.values_list("api_key", flat=True)) == tokens
 
 
-def test_rotate_is_told_in_the_trail_by_counts_alone(three_keys: None) -> None:
+def test_rotate_is_told_in_the_trail_for_each_value_and_by_counts(three_keys: None) -> None:
     secrets("rotate")
 
-    event = AuditEvent.objects.get(action=Action.SECRETS_ROTATED)
-    assert event.details == {"rotated": 2, "unchanged": 1, "undecryptable": 0}
-    assert event.actor_name.startswith("manage.py secrets rotate (")
+    *values, counts = AuditEvent.objects.filter(action=Action.SECRETS_ROTATED).order_by("number")
+    assert [(event.subject_name, event.details) for event in values] == [("a", {}), ("b", {})]
+    assert [event.subject_id for event in values] == [
+        f"llmconfigs.llmconfig.api_key.{config.pk}" for config in LLMConfig.objects.filter(name__in="ab")
+    ]
+    assert counts.details == {"rotated": 2, "unchanged": 1, "undecryptable": 0}
+    assert {event.actor_name.partition(" (")[0] for event in values} == {"manage.py secrets rotate"}
+
+
+def test_rotation_that_is_broken_off_is_in_the_trail_as_far_as_it_came(three_keys: None) -> None:
+    def break_off(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rotation.rotate(report=break_off)
+
+    assert positions() == {"a": 1, "b": 2, "c": 1}
+    assert AuditEvent.objects.get(action=Action.SECRETS_ROTATED).subject_name == "a"
 
 
 def test_dry_run_tells_and_does_nothing(three_keys: None) -> None:
@@ -125,7 +140,7 @@ def test_value_that_cannot_be_decrypted_is_named_and_left(three_keys: None, sett
     assert "Rotated: 1. Already under the first key: 1." in output.getvalue()
     settings.FIELD_ENCRYPTION_KEYS = [NEW, OLD, OLDEST]
     assert positions() == {"a": 3, "b": 1, "c": 1}
-    assert AuditEvent.objects.get(action=Action.SECRETS_ROTATED)
+    assert AuditEvent.objects.filter(action=Action.SECRETS_ROTATED, subject_name="b").exists()
 
 
 def test_edit_at_the_same_time_is_not_overwritten(three_keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
