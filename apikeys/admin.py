@@ -79,11 +79,7 @@ class ApiKeyAdmin(_ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, key: ApiKey) -> Any:
-        if key.is_revoked:
-            return _("Revoked")
-        if key.is_suspended:
-            return _("Suspended")
-        return _("Expired") if key.is_expired(timezone.now()) else _("Usable")
+        return key.state_at(timezone.now()).label
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return [*ApiKeyForm.Meta.fields, *(self.readonly_fields if obj else [])]

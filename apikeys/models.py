@@ -17,6 +17,15 @@ class Scope(models.TextChoices):
     MANAGE = "manage", _("Manage: see and cancel the jobs of all keys")
 
 
+class KeyState(models.TextChoices):
+    """SUSPENDED: for as long as its owner is not active."""
+
+    USABLE = "usable", _("Usable")
+    EXPIRED = "expired", _("Expired")
+    REVOKED = "revoked", _("Revoked")
+    SUSPENDED = "suspended", _("Suspended")
+
+
 def client_scopes() -> list[str]:
     return [Scope.GENERATE.value, Scope.READ.value]
 
@@ -96,10 +105,13 @@ class ApiKey(models.Model):
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
-    @property
-    def is_suspended(self) -> bool:
-        """For as long as its owner is not active; who is may still have lost the right to what it allows."""
-        return self.owner is not None and not self.owner.is_active
+    def state_at(self, now: datetime) -> KeyState:
+        """Of one that is usable, its owner may still have lost the right to what it allows."""
+        if self.is_revoked:
+            return KeyState.REVOKED
+        if self.owner is not None and not self.owner.is_active:
+            return KeyState.SUSPENDED
+        return KeyState.EXPIRED if self.is_expired(now) else KeyState.USABLE
 
     def allows(self, scope: Scope) -> bool:
         return scope.value in self.scopes

@@ -18,7 +18,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from apikeys import issuing, rights
 from apikeys.issuing import IssuedKey
-from apikeys.models import ApiKey, Scope
+from apikeys.models import ApiKey, KeyState, Scope
 from apikeys.rights import Rights
 from usage.selectors import requests_of_day
 
@@ -35,7 +35,7 @@ class ShownKey:
     """`allows`: of its scopes those that its owner still holds."""
 
     key: ApiKey
-    state: str
+    state: KeyState
     allows: tuple[str, ...]
     requests_today: int
 
@@ -118,25 +118,20 @@ def _issued(request: HttpRequest, form: KeyForm) -> IssuedKey | None:
 
 def _shown(user: Any) -> list[ShownKey]:
     """Those that work first, the newest first among them."""
-    own = list(ApiKey.objects.filter(owner=user.pk).order_by("-pk"))
+    now = timezone.now()
+    own = list(ApiKey.objects.filter(owner=user.pk).select_related("owner").order_by("-pk"))
     held = {scope.value for scope in rights.rights_of(user).scopes}
     today = requests_of_day([key.pk for key in own], datetime.now(UTC).date())
     shown = [
         ShownKey(
             key,
-            _state(key),
+            key.state_at(now),
             tuple(str(Scope(scope).label) for scope in key.scopes if scope in held),
             today.get(key.pk, 0),
         )
         for key in own
     ]
-    return sorted(shown, key=lambda each: each.state != "usable")
-
-
-def _state(key: ApiKey) -> str:
-    if key.is_revoked:
-        return "revoked"
-    return "expired" if key.is_expired(timezone.now()) else "usable"
+    return sorted(shown, key=lambda each: each.state is not KeyState.USABLE)
 
 
 def _limit_help(most: int) -> Any:

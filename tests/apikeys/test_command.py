@@ -10,6 +10,7 @@ from django.utils import timezone
 from apikeys import issuing
 from apikeys.models import ApiKey
 from tests.apikeys.calling import call_with
+from tests.people import user_with
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +92,14 @@ def test_revoke_takes_the_key_back_and_says_so() -> None:
     assert "is revoked" in first
     assert "was revoked before" in second
     assert ApiKey.objects.get().is_revoked
+
+
+def test_list_shows_that_a_key_is_suspended_with_its_owner() -> None:
+    owner = user_with()
+    issuing.issue(name="mine", scopes=["read"], owner=owner)
+    assert "usable" in run("list")
+
+    owner.is_active = False
+    owner.save()
+
+    assert "suspended" in run("list")

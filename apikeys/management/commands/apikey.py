@@ -56,11 +56,11 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         self.stdout.write(_LINE.format("PREFIX", "STATE", "LAST USED", "EXPIRES", "SCOPES", "NAME"))
-        for key in ApiKey.objects.all():
+        for key in ApiKey.objects.select_related("owner"):
             self.stdout.write(
                 _LINE.format(
                     key.prefix,
-                    _state(key),
+                    key.state_at(timezone.now()).value,
                     _minute(key.last_used_at),
                     _minute(key.expires_at),
                     ",".join(key.scopes),
@@ -93,7 +93,7 @@ def _new_key(options: dict[str, Any]) -> ApiKey:
     return key
 
 
-_LINE = "{:<14} {:<8} {:<17} {:<17} {:<22} {}"
+_LINE = "{:<14} {:<9} {:<17} {:<17} {:<22} {}"
 
 
 def _sentences(error: ValidationError) -> str:
@@ -108,12 +108,6 @@ def _days_from_now(days: int | None) -> Any:
         return timezone.now() + timedelta(days=days)
     except OverflowError:
         raise CommandError(f"--expires-in-days {days} is too far away.") from None
-
-
-def _state(key: ApiKey) -> str:
-    if key.is_revoked:
-        return "revoked"
-    return "expired" if key.is_expired(timezone.now()) else "usable"
 
 
 def _minute(moment: Any) -> str:
