@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import servers
@@ -48,6 +49,9 @@ _prepare_environment()
 def pytest_configure() -> None:
     from django.conf import settings
 
+    # How long an example takes is a matter of the machine, and of what else it does.
+    hypothesis.settings.register_profile("changeover", deadline=None)
+    hypothesis.settings.load_profile("changeover")
     # A quick one for the tests; then Django's own, for users whom a server process has to recognise.
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     settings.PASSWORD_HASHERS = [quick, *settings.PASSWORD_HASHERS]
