@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop, ngettext
 
+from adminlists.lookups import NoHiddenLookups
+
 from . import issuing
 from .models import ApiKey, ApiKeyQuerySet, Scope, client_scopes
 
@@ -55,7 +57,8 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(_ModelAdmin):
+class ApiKeyAdmin(NoHiddenLookups, _ModelAdmin):
+    hidden_columns = ("digest",)
     form = ApiKeyForm
     list_display = [
         "name",

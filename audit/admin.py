@@ -35,6 +35,8 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 _MOST_FIELDS = 5
+_MOST_DIGITS = 19
+"""Of a number that every database takes."""
 
 
 @admin.register(AuditEvent)
@@ -127,7 +129,8 @@ class AuditEventAdmin(ReadOnly, _ModelAdmin):
 
     def _history_url(self, number: str) -> str:
         events = AuditEvent.objects.exclude(subject_id="")
-        event = events.filter(pk=number).first() if number.isdecimal() else None
+        is_number = number.isdecimal() and len(number) < _MOST_DIGITS
+        event = events.filter(pk=number).first() if is_number else None
         return history_url(event.subject_kind, event.subject_id) if event else ""
 
     def export(self, request: HttpRequest) -> HttpResponseBase:

@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from adminlists.lookups import exactly
+
 from .actions import Action
 from .labels import SUBJECT_KINDS, actor_label, subject_label
 from .models import AuditEvent
@@ -34,7 +36,7 @@ class ActionFilter(admin.SimpleListFilter):
         return list(Action.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(action=self.value())
+        return queryset if self.value() is None else exactly(queryset, action=str(self.value()))
 
 
 class ActorFilter(admin.SimpleListFilter):
@@ -52,7 +54,7 @@ class ActorFilter(admin.SimpleListFilter):
         return True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(actor_name=self.value())
+        return queryset if self.value() is None else exactly(queryset, actor_name=str(self.value()))
 
 
 class SubjectFilter(admin.SimpleListFilter):
@@ -75,8 +77,7 @@ class SubjectFilter(admin.SimpleListFilter):
         if self.value() is None:
             return queryset
         kind, _colon, subject_id = str(self.value()).partition(":")
-        events = queryset.filter(subject_kind=kind)
-        return events.filter(subject_id=subject_id) if subject_id else events
+        return exactly(queryset, subject_kind=kind, **({"subject_id": subject_id} if subject_id else {}))
 
 
 class PeriodFilter(admin.ListFilter):

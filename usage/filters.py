@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 
+from adminlists.lookups import exactly
 from apikeys.models import ApiKey
 from llmconfigs.models import LLMConfig
 
@@ -37,7 +38,7 @@ class RouteFilter(admin.SimpleListFilter):
         return _choices(_latest("route"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(route=self.value())
+        return queryset if self.value() is None else exactly(queryset, route=str(self.value()))
 
 
 class ConfigFilter(admin.SimpleListFilter):
@@ -50,7 +51,7 @@ class ConfigFilter(admin.SimpleListFilter):
         return _choices(_latest("config_name") | set(LLMConfig.objects.values_list("name", flat=True)))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(config_name=self.value())
+        return queryset if self.value() is None else exactly(queryset, config_name=str(self.value()))
 
 
 class DayFilter(admin.SimpleListFilter):
@@ -81,7 +82,7 @@ class UserFilter(admin.SimpleListFilter):
         return _choices(_latest("user_name"))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset if self.value() is None else queryset.filter(user_name=self.value())
+        return queryset if self.value() is None else exactly(queryset, user_name=str(self.value()))
 
 
 class KeyFilter(admin.SimpleListFilter):

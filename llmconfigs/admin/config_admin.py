@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 
+from adminlists.lookups import NoHiddenLookups
 from audit.context import user_actor
 from audit.details import changed_fields, other_details
 from audit.models import AuditEvent
@@ -40,7 +41,7 @@ _HISTORY = 200
 
 
 @admin.register(LLMConfig)
-class LLMConfigAdmin(SwitchingPages, RequestingPages, TryingPages, DeskPages):
+class LLMConfigAdmin(NoHiddenLookups, SwitchingPages, RequestingPages, TryingPages, DeskPages):
     form = LLMConfigForm
     list_display = (
         "is_active", "name", "provider_label", "model_label", "health", "last_used", "requests_today",
@@ -50,6 +51,7 @@ class LLMConfigAdmin(SwitchingPages, RequestingPages, TryingPages, DeskPages):
     list_filter = ("is_active", "provider")
     list_select_related = False
     search_fields = ("name", "provider", "model_name", "endpoint_url")
+    hidden_columns = ("api_key",)
     readonly_fields = _STATE
     actions = ("activate", "deactivate", "test_connection")
 
