@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Subquery, Sum
+from django.db.models import (
+    BooleanField,
+    Count,
+    DateTimeField,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.functions import TruncDate
 
 from llmconfigs.models import LLMConfig
@@ -65,13 +78,13 @@ def uses_of_configs(config_ids: Collection[int], *, since: datetime) -> dict[int
     It takes milliseconds for each, however many records there are: both are read from the end of an index,
     and nothing counts further than anybody reads.
     """
-    records = UsageRecord.objects.filter(config_id=OuterRef("pk")).order_by()
-    counted = records.filter(at__gte=since).values("pk")[: MOST_COUNTED + 1]
+    earliest, latest = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    counted = _of_config(since, latest).values("at")[: MOST_COUNTED + 1]
     rows = (
         LLMConfig.objects.filter(pk__in=config_ids)
         .order_by()
         .annotate(
-            last_used_at=Subquery(records.order_by("-at").values("at")[:1]),
+            last_used_at=Subquery(_of_config(earliest, latest).values("at")[:1]),
             counted=_CountOf(counted, output_field=IntegerField()),
         )
         .values_list("pk", "last_used_at", "counted")
@@ -80,6 +93,35 @@ def uses_of_configs(config_ids: Collection[int], *, since: datetime) -> dict[int
         pk: ConfigUse(last_used_at, min(counted, MOST_COUNTED), counted > MOST_COUNTED)
         for pk, last_used_at, counted in rows
     }
+
+
+def _of_config(first: datetime, last: datetime) -> QuerySet[UsageRecord]:
+    """The records of the outer query's configuration between these moments, the latest first.
+
+    Both columns of the index are compared at once and sorted by. Of config_id = … alone PostgreSQL supposes
+    that its records lie everywhere, and looks for the latest of all backwards in time: for a configuration
+    that nobody uses, through the whole table.
+    """
+    config_id = OuterRef("pk")
+    return UsageRecord.objects.filter(
+        _ConfigAndTime(">=", config_id, first), _ConfigAndTime("<=", config_id, last)
+    ).order_by("-config_id", "-at")
+
+
+class _ConfigAndTime(Func):
+    """A row comparison, which is by config_id and, where that is the same, by time."""
+
+    output_field = BooleanField()
+
+    def __init__(self, operator: str, config_id: Any, at: Any) -> None:
+        super().__init__(F("config_id"), F("at"), config_id, Value(at, output_field=DateTimeField()))
+        self.operator = operator
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        compiled = [compiler.compile(expression) for expression in self.source_expressions]
+        own_id, own_at, other_id, other_at = (sql for sql, _ in compiled)
+        parameters = [each for _, of_one in compiled for each in of_one]
+        return f"({own_id}, {own_at}) {self.operator} ({other_id}, {other_at})", parameters
 
 
 class _CountOf(Subquery):

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apikeys import issuing
 from apikeys.models import ApiKey
@@ -133,3 +135,23 @@ def test_requests_of_day_are_counted_for_each_key(key: ApiKey) -> None:
     )
 
     assert requests_of_day([key.pk, idle.pk], date(2026, 3, 2)) == {key.pk: 3}
+
+
+@pytest.mark.postgresql
+def test_uses_are_read_from_the_index_of_the_configurations_alone(key: ApiKey) -> None:
+    """Through that of the times, the last use of one that was never used is looked for in all records."""
+    used, unused = configs("a", "b")
+    records.store([entry(key, config_id=used.pk)] * 2_000)
+
+    with CaptureQueriesContext(connection) as queries:
+        uses_of_configs([used.pk, unused.pk], since=at(1))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE usage_usagerecord")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")  # which it takes for few records
+        cursor.execute(f"EXPLAIN {queries[0]['sql']}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+
+    assert plan.count("usage_by_config") == 2, plan
+    assert "usage_by_time" not in plan
+    assert "Sort" not in plan
