@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from tests.browser.looking import Chromium, Visit
+    from tests.browser.site import Cleaner
     from tests.processes import ServerProcess
 
 HERE = Path(__file__).parent
@@ -53,22 +54,19 @@ def chromium(site: ServerProcess) -> Iterator[Chromium]:
 
 
 @pytest.fixture(scope="package")
-def lasting_groups(site: ServerProcess, django_db_blocker: Any) -> list[int]:
-    """Those that migrations made."""
-    from django.contrib.auth.models import Group
+def cleaner(site: ServerProcess, django_db_blocker: Any) -> Cleaner:
+    from tests.browser.site import Cleaner
 
     with django_db_blocker.unblock():
-        return list(Group.objects.values_list("pk", flat=True))
+        return Cleaner(site)
 
 
 @pytest.fixture(autouse=True)
-def db(lasting_groups: list[int], django_db_blocker: Any) -> Iterator[None]:
+def db(cleaner: Cleaner, django_db_blocker: Any) -> Iterator[None]:
     """In place of pytest-django's: what a test writes is there for the server too."""
-    from tests.browser.site import clean
-
     with django_db_blocker.unblock():
         yield
-        clean(lasting_groups)
+        cleaner.clean()
 
 
 @pytest.fixture

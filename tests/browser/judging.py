@@ -11,11 +11,18 @@ _GRAVE = ("serious", "critical")
 # Without what axe would load and write into the page, which the policy forbids.
 _ALL: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
 _COLOURS = _ALL | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-# Colours that are still on their way from the one scheme to the other are nobody's.
+# Colours that are still on their way from the one scheme to the other are nobody's. One that has come may set
+# another off, which inherits from it.
 _SETTLED = """
-    Promise.allSettled(
-        document.getAnimations().filter(each => each instanceof CSSTransition).map(each => each.finished)
-    )
+    async () => {
+        const frame = () => new Promise(requestAnimationFrame);
+        const moving = () => document.getAnimations().filter(each => each instanceof CSSTransition);
+        await frame();
+        do {
+            await Promise.allSettled(moving().map(each => each.finished));
+            await frame();
+        } while (moving().length);
+    }
 """
 _STANDING_OUT = """
     [...document.body.querySelectorAll("*")]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+import signal
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
 
+from epochs.models import Process
 from tests.conftest import test_database_url
 from tests.processes import ServerProcess, running_server
 
@@ -33,21 +35,33 @@ def running_site(**more: str) -> Iterator[ServerProcess]:
     )
     with running_server(environment) as server:
         yield server
+        server.end(signal.SIGTERM)  # and so takes its row off the list of processes
 
 
-def clean(lasting_groups: Collection[int]) -> None:
-    """Deletes what tests make, and only that: emptying all tables, as between other tests, would lock them
+class Cleaner:
+    """Deletes what a test made, and only that: emptying all tables, as between other tests, would lock them
     against the server that goes on running, and would take what migrations put there."""
-    for attempts_left in (2, 1, 0):
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                for table in _tables():
-                    cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
-                Group.objects.exclude(pk__in=lasting_groups).delete()
-            return
-        except OperationalError:  # a deadlock with what the server was doing
-            if not attempts_left:
-                raise
+
+    def __init__(self, server: ServerProcess) -> None:
+        """Before the first test."""
+        self._process = server.process.pid
+        self._groups = list(Group.objects.values_list("pk", flat=True))
+
+    def clean(self) -> None:
+        for attempts_left in (2, 1, 0):
+            try:
+                self._delete()
+                break
+            except OperationalError:  # a deadlock with what the server was doing
+                if not attempts_left:
+                    raise
+
+    def _delete(self) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table in _tables():
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+            Group.objects.exclude(pk__in=self._groups).delete()
+            Process.objects.exclude(pid=self._process).delete()
 
 
 def _tables() -> list[str]:
