@@ -10,18 +10,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Application = Callable[[Any, Receive, Any], Awaitable[None]]
 
-_CUT = "changeover.body_is_cut"
-
 
 class BodyLimit:
-    """Wraps an ASGI application whose views ask `is_cut` before they use a body, or take what is no form of
-    theirs for a forgery, as pages do.
+    """Wraps an ASGI application whose views take no body, or take what is no form of theirs for a forgery, as
+    pages do.
 
     A body above settings.API_MAX_BODY_BYTES is cut there and the rest thrown away as it arrives, whether a
     Content-Length announced it or not. The application itself answers, so that the answer has its headers.
@@ -34,10 +31,6 @@ class BodyLimit:
         if scope["type"] == "http":
             receive = _LimitedBody(scope, receive, settings.API_MAX_BODY_BYTES)
         await self._application(scope, receive, send)
-
-
-def is_cut(request: HttpRequest) -> bool:
-    return bool(getattr(request, "scope", {}).get(_CUT))
 
 
 class _LimitedBody:
@@ -67,7 +60,7 @@ class _LimitedBody:
         return self._cut()
 
     def _cut(self) -> Message:
-        self._is_cut = self._scope[_CUT] = True
+        self._is_cut = True
         # One byte stands for the body, so that a view that reads it sees that there was one.
         return {"type": "http.request", "body": b"{", "more_body": False}
 
