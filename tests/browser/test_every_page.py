@@ -27,13 +27,13 @@ def area(route: Route) -> str:
     return "admin" if route.pattern.startswith("admin/") else "pages"
 
 
-def pages_of(visit: Visit, routes: list[Route], samples: Samples) -> Iterator[str]:
-    """The addresses of those that show a whole page to whoever opens them."""
+def pages_of(visit: Visit, routes: list[Route], samples: Samples) -> Iterator[tuple[Route, str]]:
+    """Those that show a whole page to whoever opens them, with their addresses."""
     for route in routes:
         address = route.address(samples)
         answer = visit.context.request.get(address, max_redirects=0)
         if answer.status == 200 and "<!DOCTYPE html>" in answer.text():
-            yield address
+            yield route, address
 
 
 @pytest.mark.parametrize("name", sorted({area(route) for route in PAGES}))
@@ -44,8 +44,8 @@ def test_pages_are_sound(open_window: Open, name: str) -> None:
     samples.make_all()
     visit = open_window(owner)
 
-    for address in pages_of(visit, [route for route in PAGES if area(route) == name], samples):
+    for route, address in pages_of(visit, [route for route in PAGES if area(route) == name], samples):
         visit.page.goto(address)
         assert_accessible(visit.page)
         assert_fits(visit.page, PHONE["width"])
-        take(visit.page, address.strip("/").replace("/", "-"))
+        take(visit.page, f"page-{route.name.replace(':', '-')}")

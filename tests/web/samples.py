@@ -182,11 +182,12 @@ def _breaker(samples: Samples) -> Breaker:
 
 
 def _event(samples: Samples) -> AuditEvent:
+    """Of the configuration, which shows it in its history."""
     text = samples.text
     with acting(Origin(Actor(1, text), address="192.0.2.1", request_id=text[:64])):
         trail.record_alone(
             Action.CONFIG_CHANGED,
-            trail.Subject("llmconfig", "1", text),
+            trail.Subject("llmconfig", str(samples.get(LLMConfig).pk), text),
             details={"changes": {text: {"from": text, "to": text}}},
         )
     return AuditEvent.objects.latest("number")
