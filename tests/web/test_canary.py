@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import structlog
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
 
@@ -51,9 +52,13 @@ def logged(
     request: pytest.FixtureRequest, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[[], str]]:
     """What the log says, in each of its forms."""
+    before = structlog.get_config()
     logs.configure({"level": "DEBUG", "format": request.param})
     yield lambda: capsys.readouterr().err
-    logs.configure(settings.LOGGING)
+    # With what this process's loggers remember, and to a stream that is open when the fixture has gone.
+    with capsys.disabled():
+        logs.configure(settings.LOGGING)
+    structlog.configure(**before)
 
 
 @pytest.mark.parametrize("address", ["/fail/", "/api/fail/"])
