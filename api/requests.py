@@ -189,10 +189,12 @@ class Submission(_Strict):
     priority: Annotated[int, BeforeValidator(_whole)] = Field(
         3, ge=1, le=5, description="1 is the most urgent, 5 the least."
     )
-    expires_in_s: Annotated[int, BeforeValidator(_whole)] | None = Field(
+    # The bounds of the number, and not of the choice between it and null: else the schema loses them.
+    expires_in_s: (
+        Annotated[int, Field(ge=1, le=int(settings.GENERATION_LONGEST_DEADLINE_S)), BeforeValidator(_whole)]
+        | None
+    ) = Field(
         None,
-        ge=1,
-        le=int(settings.GENERATION_LONGEST_DEADLINE_S),
         description="For how many seconds the result is wanted. A generation that has not begun by then "
         "fails with `expired`; one that has not ended, with `backend_timeout`.",
     )
