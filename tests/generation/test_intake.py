@@ -72,7 +72,8 @@ def test_jobs_that_come_together_are_stored_together_and_wake_the_workers_once(
     assert GenerationJob.objects.count() == 100
     assert len({each.job.pk for each in submitted}) == 100
     assert len(batches) <= 5
-    assert (len(woken), sum(woken)) == (len(batches), 100)
+    assert sum(woken) == 100
+    assert len(woken) <= len(batches)
 
 
 def test_one_idempotency_key_makes_one_job_within_a_batch(key: ApiKey) -> None:

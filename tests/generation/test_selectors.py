@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Any
 
@@ -73,7 +74,8 @@ def test_jobs_page_of_a_user_does_not_look_through_the_jobs_of_others(key: ApiKe
         cursor.execute(f"EXPLAIN ANALYZE {listing}")
         plan = "\n".join(row for (row,) in cursor.fetchall())
 
-    assert "Index Scan using job_by_key" in plan
+    # By whichever index: what it reads and throws away are not the jobs of others.
+    assert sum(map(int, re.findall(r"Rows Removed by Filter: (\d+)", plan))) < 100
 
 
 def test_jobs_page_of_a_user_reads_no_long_texts(key: ApiKey, django_assert_num_queries: Any) -> None:
