@@ -1,0 +1,138 @@
+"""Where clients want to be told that a job has ended, and each message that tells them."""
+
+from __future__ import annotations
+
+import uuid
+
+import uuid_utils.compat
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apikeys.models import ApiKey
+from llmconfigs.fields import SealedSecretField
+
+
+def new_id() -> uuid.UUID:
+    return uuid_utils.compat.uuid7()
+
+
+class DisabledBecause(models.TextChoices):
+    CLIENT = "client", _("Switched off by the client")
+    STAFF = "staff", _("Switched off by staff")
+    FAILING = "failing", _("Failed for days")
+    GONE = "gone", _("Answered that it is gone (410)")
+
+
+class WebhookEndpoint(models.Model):
+    """An address that one API key has registered. Messages are signed with `secret` and, until it ends, with
+    `previous_secret` too.
+
+    `failing_since`: the first failure after the last success. Switched off while `disabled_at` is set;
+    `noticed_at`: when staff put the notice about that away.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    key = models.ForeignKey(
+        ApiKey, on_delete=models.CASCADE, related_name="webhook_endpoints", verbose_name=_("API key")
+    )
+    url = models.CharField(_("URL"), max_length=500)
+    description = models.CharField(_("description"), max_length=200, blank=True, default="")
+    on_completed = models.BooleanField(_("tells of completed jobs"), default=True)
+    on_failed = models.BooleanField(_("tells of failed jobs"), default=True)
+    on_cancelled = models.BooleanField(_("tells of cancelled jobs"), default=True)
+    secret = SealedSecretField(_("secret"), default="", editable=False)
+    previous_secret = SealedSecretField(_("previous secret"), default="", editable=False)
+    previous_secret_until = models.DateTimeField(_("previous secret valid until"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
+    succeeded_at = models.DateTimeField(_("last success"), null=True, editable=False)
+    disabled_at = models.DateTimeField(_("switched off"), null=True, editable=False)
+    disabled_because = models.CharField(
+        _("why"), max_length=10, choices=DisabledBecause, blank=True, default="", editable=False
+    )
+    noticed_at = models.DateTimeField(_("notice put away"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("webhook endpoint")
+        verbose_name_plural = _("webhook endpoints")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class DeliveryStatus(models.TextChoices):
+    PENDING = "pending", _("Pending")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+
+
+class WebhookDelivery(models.Model):
+    """One message to one endpoint, made in the transaction that ends the job.
+
+    `message_id` is the same in every attempt. `body` is written when it is first sent, and never changed.
+    A pending one is due at `next_attempt_at`; `lease_owner` and `attempts` together are the claim of who
+    sends it.
+    """
+
+    message_id = models.UUIDField(_("message"), unique=True, default=uuid.uuid4, editable=False)
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("endpoint")
+    )
+    event = models.CharField(_("event"), max_length=40)
+    job_id = models.UUIDField(_("job"), null=True)
+    body = models.TextField(_("body"), default="")
+    status = models.CharField(
+        _("status"), max_length=10, choices=DeliveryStatus, default=DeliveryStatus.PENDING
+    )
+    created_at = models.DateTimeField(_("created"))
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    lease_owner = models.CharField(max_length=100, default="")
+    lease_expires_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    class Meta:
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="delivery_due"),
+            models.Index(
+                fields=["finished_at"], condition=Q(finished_at__isnull=False), name="delivery_retention"
+            ),
+            models.Index(fields=["endpoint", "-id"], name="delivery_by_endpoint"),
+            models.Index(fields=["job_id"], name="delivery_by_job"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.message_id)
+
+
+class WebhookAttempt(models.Model):
+    """One try to send a message. `status_code` is null where no answer came; `reason` is for staff."""
+
+    delivery = models.ForeignKey(
+        WebhookDelivery, on_delete=models.CASCADE, related_name="tries", verbose_name=_("delivery")
+    )
+    number = models.PositiveIntegerField(_("number"))
+    started_at = models.DateTimeField(_("began"))
+    duration_s = models.FloatField(_("seconds"))
+    status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    reason = models.TextField(_("reason"), default="")
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["delivery", "number"], name="webhook_attempt_once")]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id} #{self.number}"
