@@ -47,12 +47,16 @@ class _Told:
 
     status: str | None = None
     text: str = ""
+    tokens: int = 0
 
     def news(self, job: GenerationJob) -> Iterator[bytes]:
         """The text first, so that nothing follows the last status."""
         if job.text != self.text:
             self.text = job.text
             yield _event("text", {"text": job.text})
+        if job.tokens != self.tokens:
+            self.tokens = job.tokens
+            yield _event("tokens", {"tokens": job.tokens})
         if job.status != self.status:
             self.status = job.status
             yield _event("status", generation(job).model_dump(mode="json"))

@@ -26,12 +26,15 @@ from .responses import json_response
 
 router = Router(tags=["Generations"])
 
-_EVENTS = 'event: text\ndata: {"text": "The tide"}\n\nevent: status\ndata: {"status": "completed", …}\n\n'
+_EVENTS = (
+    'event: text\ndata: {"text": "The tide"}\n\nevent: tokens\ndata: {"tokens": 2}\n\n'
+    'event: status\ndata: {"status": "completed", …}\n\n'
+)
 # In OpenAPI 3.1 the schema of an event stream is that of one event.
 _EVENT = {
     "type": "object",
     "properties": {
-        "event": {"enum": ["status", "text", "draining", "error"]},
+        "event": {"enum": ["status", "text", "tokens", "draining", "error"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
@@ -150,6 +153,7 @@ async def stream_generation_events(request: HttpRequest, generation_id: str) -> 
     - `status`: the generation, as from GET, whenever its status changes. After `completed`, `failed` or
       `cancelled` the stream ends.
     - `text`: `{"text": "…"}`, all of the text so far, whenever it grows.
+    - `tokens`: `{"tokens": 12}`, how many the text so far took, whenever it grows.
     - `draining`: the server is about to restart. Connect again to go on.
     - `error`: `{"error": …}`, the stream cannot go on. The generation itself may; connect again.
 

@@ -38,10 +38,14 @@ def test_events_tell_each_status_and_the_growing_text(
 
     statuses = [event.data["status"] for event in events if event.name == "status"]
     texts = [event.data["text"] for event in events if event.name == "text"]
+    tokens = [event.data["tokens"] for event in events if event.name == "tokens"]
     assert statuses in (["queued", "in_progress", "completed"], ["in_progress", "completed"])
     assert len(texts) > 1
     assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
     assert texts[-1] == text
+    assert len(tokens) > 1
+    assert tokens == sorted(tokens)
+    assert tokens[-1] == events[-1].data["usage"]["completion_tokens"]
     assert events[-1].name == "status"
     assert events[-1].data["result"]["text"] == text
 
