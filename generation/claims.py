@@ -84,6 +84,12 @@ def claim_due(owner: str, count: int) -> list[Claim]:
     return claims
 
 
+def held_by(owner: str) -> list[Claim]:
+    """All that are current; a claim may be that whose commit was reported as failed."""
+    held = GenerationJob.objects.filter(status=JobStatus.IN_PROGRESS, lease_owner=owner)
+    return [_claim(owner, row) for row in held.order_by("pk").values(*_TAKEN)]
+
+
 def extend(claims: Iterable[Claim]) -> None:
     """Renews the leases of all claims that are still current."""
     current(claims).update(lease_expires_at=sql.after(settings.GENERATION_LEASE_S))

@@ -263,6 +263,28 @@ def test_runner_goes_on_after_a_failure_to_claim(
     assert "error" in {entry["log_level"] for entry in logs}
 
 
+def test_job_that_was_claimed_though_it_was_reported_failed_is_begun_by_who_claimed_it(
+    backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [queue_job(key) for _ in range(3)]
+    real, unconfirmed = claims.claim_due, [OperationalError("the confirmation was lost")]
+
+    def claimed_but_failed(owner: str, count: int) -> list[claims.Claim]:
+        taken = real(owner, count)
+        if unconfirmed:
+            raise unconfirmed.pop()
+        return taken
+
+    monkeypatch.setattr(claims, "claim_due", claimed_but_failed)
+    with running(), capture_logs() as logs:
+        for job in jobs:
+            wait_for_status(job, JobStatus.COMPLETED, timeout_s=5)
+
+    assert {(job.attempt, job.lost_leases) for job in jobs} == {(1, 0)}
+    assert len(backend.requests) == 3
+    assert sum(log["event"] == "job_claimed_unconfirmed" for log in logs) == 3
+
+
 @pytest.mark.parametrize("function", ["signals", "extend"])
 def test_runner_goes_on_after_a_failure_to_keep_leases(
     backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch, function: str
