@@ -85,11 +85,11 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """Before the test database is dropped, nobody may be connected to it any more."""
     from epochs import current as epochs
     from generation import intake
-    from tests import audit_flush, usage_gate
+    from tests import emptying, usage_gate
     from usage import writer
 
     usage_gate.install()
-    audit_flush.install()
+    emptying.install()
     yield
     usage_gate.open_()
     writer.stop(timeout_s=5)

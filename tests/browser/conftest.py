@@ -35,13 +35,13 @@ class Open(Protocol):
 @pytest.fixture(scope="package")
 def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[ServerProcess]:
     """Ends with these tests: its runner would take the jobs of others. Its audit trail goes with it."""
-    from tests import audit_flush
+    from tests import emptying
     from tests.browser.site import running_site
 
     with django_db_blocker.unblock():
         with running_site() as server:
             yield server
-        audit_flush.empty()
+        emptying.empty_trail()
 
 
 @pytest.fixture(scope="package")
