@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.api.conftest import activate, runner, server_url  # noqa: F401
+from tests.api.conftest import activate, call_as, runner, server_url  # noqa: F401
 
 if TYPE_CHECKING:
     from tests.web.visitors import Visitor

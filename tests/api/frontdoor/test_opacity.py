@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from llmbackends.secret import Secret
+from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
 from tests.api.test_opacity import Recording
 
+CHAT = "/v1/chat/completions"
 ROUTES: dict[str, Callable[[str], dict[str, Any]]] = {
-    "/v1/chat/completions": lambda text: {"messages": [{"role": "user", "content": text}]},
+    CHAT: lambda text: {"messages": [{"role": "user", "content": text}]},
     "/v1/completions": lambda text: {"prompt": text},
     "/v1/responses": lambda text: {"input": text},
     "/v1/messages": lambda text: {"max_tokens": 9, "messages": [{"role": "user", "content": text}]},
@@ -29,7 +31,9 @@ def recorded(member: Caller) -> Iterator[Recording]:
 
 
 @pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.provider)
-def upstream(request: pytest.FixtureRequest, activate: Callable[..., Any]) -> Iterator[Upstream]:
+def upstream(
+    request: pytest.FixtureRequest, activate: Callable[..., LLMConfig], call_as: Callable[..., Caller]
+) -> Iterator[Upstream]:
     upstream: Upstream = request.param
     with running(upstream) as url:
         activate(
@@ -42,6 +46,10 @@ def upstream(request: pytest.FixtureRequest, activate: Callable[..., Any]) -> It
             options=upstream.options,
         )
         yield upstream
+        # It waits for its connections to close, which are those of a model that is no longer the active one.
+        LLMConfig.objects.all().delete()
+        other = call_as("generate").post(CHAT, json={"model": "default", **ROUTES[CHAT]("Hello")})
+        assert other.status_code == 200
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
