@@ -82,9 +82,10 @@ def test_form_leads_back_here_whatever_a_proxy_says(address: str) -> None:
 
     response = browser.post(address, form, headers=HOSTILE)
 
+    now = User.objects.get()
     assert response.status_code == 302
     assert response["Location"].startswith("/")
-    assert User.objects.get().last_login
+    assert (now.last_login, now.password) != (user.last_login, user.password)
 
 
 def test_forwarded_protocol_counts_only_where_the_setting_says_so(settings: Any) -> None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import translation
 
 from generation.models import JobStatus
-from llmconfigs.models import LLMConfig
-from tests.api.sse import events_in
+from tests.web.browsers import log_in
 from tests.web.routes import Route, all_routes
-from tests.web.visitors import Visitor
 
 from .korean_pages import (
     LANGUAGE,
@@ -42,14 +41,24 @@ pytestmark = pytest.mark.django_db
 HEADERS = {"accept-language": LANGUAGE}
 
 
-@pytest.fixture
-def admin() -> User:
-    return User.objects.create_superuser("관리자")
+@pytest.fixture(scope="module")
+def admin(django_db_setup: None, django_db_blocker: Any) -> Iterator[User]:
+    """With the rows, in a transaction around those of all these tests: each of them leaves it as it was."""
+    around = transaction.atomic()
+    around._from_testcase = True  # type: ignore[attr-defined]  (what has to be the outermost block may be in it)
+    with django_db_blocker.unblock():
+        around.__enter__()
+        admin = User.objects.create_superuser("관리자")
+    yield admin
+    with django_db_blocker.unblock():
+        transaction.set_rollback(True)
+        around.__exit__(None, None, None)
 
 
-@pytest.fixture
-def rows(admin: User) -> Mapping[str, Any]:
-    return fill(admin)
+@pytest.fixture(scope="module")
+def rows(admin: User, django_db_blocker: Any) -> Mapping[str, Any]:
+    with django_db_blocker.unblock():
+        return fill(admin)
 
 
 @pytest.fixture
@@ -59,7 +68,7 @@ def browser(admin: User) -> Client:
 
 def browser_of(user: User) -> Client:
     client = Client(headers=HEADERS)
-    client.force_login(user)
+    log_in(client, user)
     return client
 
 
@@ -168,25 +177,3 @@ def test_error_page_is_in_korean(page: str) -> None:
         html = render_to_string(page, request=RequestFactory().get("/"))
 
     assert english_in([each.text for each in read_texts(html, language=LANGUAGE)]) == []
-
-
-@pytest.mark.parametrize(
-    "options", [{"text": "물이 움직입니다."}, {"fail": "unavailable"}, {"fail": "bad_answer"}]
-)
-@pytest.mark.django_db(transaction=True)
-def test_answer_in_the_playground_is_in_korean(
-    options: dict[str, Any], visit_as: Callable[..., Visitor], activate: Callable[..., LLMConfig]
-) -> None:
-    activate(name="기본", options=options)
-    beside = LLMConfig.objects.create(
-        name="비교", provider="dummy", options=options, parameters={"max_tokens": 1}
-    )
-    visitor = visit_as("generation.use_playground", "llmconfigs.view_llmconfig", name="관리자")
-    visitor.headers.update(HEADERS)
-    asked = {"message": "밀물이란 무엇입니까?", "config": str(beside.pk)}
-
-    page = visitor.post(reverse("web:playground-ask"), data=asked)
-    events = events_in(visitor.post(reverse("web:playground-stream"), data=asked).iter_lines())
-
-    assert english_of(page) == []
-    assert [event.data for event in events if english_in([str(value) for value in event.data.values()])] == []
