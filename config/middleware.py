@@ -7,49 +7,17 @@ import uuid
 from collections.abc import Awaitable, Callable
 
 import structlog
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+
+from middlewares.frame import Frame
 
 HEADER = "X-Request-ID"
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class _Middleware:
-    """For sync and async chains alike: `begin` sees each request, `end` each response."""
-
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]):
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        return self._answer_async(request) if self.is_async else self._answer(request)
-
-    def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        self.begin(request)
-        response: HttpResponseBase = self.get_response(request)  # type: ignore[assignment]
-        self.end(request, response)
-        return response
-
-    async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        self.begin(request)
-        response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
-        self.end(request, response)
-        return response
-
-    def begin(self, request: HttpRequest) -> None:
-        pass
-
-    def end(self, request: HttpRequest, response: HttpResponseBase) -> None:
-        pass
-
-
-class RequestIdMiddleware(_Middleware):
+class RequestIdMiddleware(Frame):
     """Gives each request an id: the caller's X-Request-ID if it is harmless, else a new one.
 
     The id is in every log line of the request, on `request.request_id` and in the answer's X-Request-ID.
@@ -66,7 +34,7 @@ class RequestIdMiddleware(_Middleware):
         response[HEADER] = request.request_id  # type: ignore[attr-defined]
 
 
-class HeadersMiddleware(_Middleware):
+class HeadersMiddleware(Frame):
     """settings.RESPONSE_HEADERS, which tell a browser what it may do with the answer."""
 
     def end(self, request: HttpRequest, response: HttpResponseBase) -> None:
