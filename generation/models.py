@@ -32,6 +32,7 @@ class JobStatus(models.TextChoices):
 
 
 FINISHED = (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED)
+UNUSUAL = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class GenerationJobQuerySet(models.QuerySet["GenerationJob"]):
@@ -137,6 +138,8 @@ class GenerationJob(models.Model):
                 condition=Q(finished_at__isnull=False, result_expired_at__isnull=True),
                 name="job_retention",
             ),
+            # For staff, who look for these among the many that went well.
+            models.Index(fields=["status", "-id"], condition=Q(status__in=UNUSUAL), name="job_unusual"),
             models.Index(fields=["key", "-id"], name="job_by_key"),
             models.Index(fields=["key", "status", "-id"], name="job_by_key_status"),
         ]

@@ -66,10 +66,17 @@ class DayFilter(admin.SimpleListFilter):
         return [(day.isoformat(), formats.date_format(day)) for day in days]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        with suppress(ValueError, OverflowError):  # it is no day
+        if (day := self.day()) is None:
+            return queryset
+        begins_at, ends_at = day
+        return queryset.filter(at__gte=begins_at, at__lt=ends_at)
+
+    def day(self) -> tuple[datetime, datetime] | None:
+        """From when to when; None if none was asked for, or what is none."""
+        with suppress(ValueError, OverflowError):
             begins_at = datetime.combine(date.fromisoformat(self.value() or ""), time(), UTC)
-            return queryset.filter(at__gte=begins_at, at__lt=begins_at + timedelta(days=1))
-        return queryset
+            return begins_at, begins_at + timedelta(days=1)
+        return None
 
 
 class UserFilter(admin.SimpleListFilter):
@@ -90,6 +97,7 @@ class KeyFilter(admin.SimpleListFilter):
 
     title = _("API key")
     parameter_name = "key"
+    field_name = "api_key"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         keys = ApiKey.objects.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[:MOST_KEYS]
@@ -98,7 +106,7 @@ class KeyFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         number = self.value() or ""
         is_number = number.isdecimal() and len(number) <= _MOST_DIGITS
-        return queryset.filter(api_key=int(number)) if is_number else queryset
+        return queryset.filter(**{self.field_name: int(number)}) if is_number else queryset
 
 
 def _latest(field: str) -> set[str]:

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from apikeys.models import ApiKey
+from apikeys import issuing
+from apikeys.models import ApiKey, Scope
 from generation.claims import claim_next
 from generation.models import GenerationJob, JobStatus
-from tests.generation.jobs import queue_job
+from llmconfigs.models import LLMConfig
+from tests.generation.jobs import jobs_read, many_like, queue_job
 
 LIST = "/admin/generation/generationjob/"
 
@@ -38,19 +47,97 @@ def test_list_shows_jobs_with_their_configuration_in_few_queries(
     assert page.count("Codellama on rack 3") >= 5
 
 
+def test_list_counts_a_bounded_number_of_jobs_and_asks_for_no_values(
+    admin_client: Client, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adminlists.paging.MOST_COUNTED", 3)
+    for _ in range(5):
+        queue_job(key)
+
+    with CaptureQueriesContext(connection) as queries:
+        page = admin_client.get(LIST)
+
+    asked = [each["sql"].upper() for each in queries]
+    assert page.context["cl"].result_count == 3
+    assert all("LIMIT 3" in sql for sql in asked if "COUNT(" in sql)
+    assert not any("DISTINCT" in sql for sql in asked)
+
+
+@pytest.fixture
+def shown(admin_client: Client, key: ApiKey) -> Callable[[str], set[str]]:
+    """Which of some jobs the list shows."""
+    config, now = LLMConfig.objects.create(name="Main", provider="dummy"), timezone.now()
+    other = issuing.issue(name="Other", scopes=[Scope.READ]).key
+    yesterday = uuid.UUID(int=int((now - timedelta(days=1)).timestamp() * 1000) << 80)
+    jobs = {
+        "plain": queue_job(key),
+        "failed": queue_job(key, status=JobStatus.FAILED, error_code="backend_error"),
+        "cancelled": queue_job(key, status=JobStatus.CANCELLED),
+        "configured": queue_job(key, config=config),
+        "named": queue_job(key, idempotency_key="order-7"),
+        "yesterday": queue_job(other, id=yesterday),
+    }
+    names = {job.pk: name for name, job in jobs.items()}
+
+    def shown(query: str) -> set[str]:
+        query = query.format(
+            config=config.pk, other=other.pk, job=jobs["plain"].pk, today=now, prefix=other.prefix
+        )
+        page = admin_client.get(LIST + query)
+        assert page.status_code == 200
+        return {names[job.pk] for job in page.context["cl"].result_list}
+
+    return shown
+
+
+ALL = {"plain", "failed", "cancelled", "configured", "named", "yesterday"}
+
+
 @pytest.mark.parametrize(
-    ("query", "is_found"),
-    [("?q=Client", True), ("?status__exact=queued", True), ("?q=nothing-like-this", False)],
+    ("query", "names"),
+    [
+        ("", ALL),
+        ("?status__exact=cancelled", {"cancelled"}),
+        ("?error=backend_error", {"failed"}),
+        ("?error=%00", set()),
+        ("?config={config}", {"configured"}),
+        ("?config=x", ALL),
+        ("?key={other}", {"yesterday"}),
+        ("?key=" + "9" * 30, ALL),
+        ("?day={today:%Y-%m-%d}", ALL - {"yesterday"}),
+        ("?day=2026-13-99", ALL),
+        ("?day=0001-01-01", set()),
+        ("?day=9999-12-30", set()),
+        ("?q={job}", {"plain"}),
+        ("?q=order-7", {"named"}),
+        ("?q=order", set()),
+        ("?q=Othe", {"yesterday"}),
+        ("?q={prefix}", {"yesterday"}),
+        ("?q=%00", ALL),
+    ],
 )
 def test_list_can_be_searched_and_filtered(
-    admin_client: Client, key: ApiKey, query: str, is_found: bool
+    shown: Callable[[str], set[str]], query: str, names: set[str]
 ) -> None:
-    job = queue_job(key)
+    assert shown(query) == names
 
-    page = admin_client.get(LIST + query)
 
-    assert page.status_code == 200
-    assert (str(job.pk) in page.content.decode()) == is_found
+@pytest.mark.postgresql
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_list_of_what_went_wrong_does_not_look_through_what_went_well(
+    admin_client: Client, key: ApiKey, status: str
+) -> None:
+    for _ in range(3):
+        queue_job(key, status=status)
+    many_like(queue_job(key, status=JobStatus.COMPLETED), 20_000)
+
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as queries:
+        cursor.execute("ANALYZE")
+        admin_client.get(f"{LIST}?status__exact={status}")
+        asked = [each["sql"] for each in queries if "generation_generationjob" in each["sql"]]
+
+    assert len(asked) >= 3
+    assert all(jobs_read(sql) <= 3 for sql in asked)
 
 
 def test_list_finds_a_job_by_its_id(admin_client: Client, key: ApiKey) -> None:
