@@ -138,6 +138,10 @@ def _parse(head: bytes, connection: Connection) -> SeenRequest:
     return SeenRequest(method, path, headers, b"", connection)
 
 
+_ROUNDS_TO_ACCEPT = 5
+"""Of the loop, until a connection that was accepted a moment ago has its transport, which is then closed."""
+
+
 class FaultServer:
     def __init__(self, *faults: Fault) -> None:
         self._faults = list(faults)
@@ -168,6 +172,8 @@ class FaultServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.close()
+        for _ in range(_ROUNDS_TO_ACCEPT):
+            await asyncio.sleep(0)
         running = list(self.tasks)
         for task in running:
             task.cancel()
