@@ -17,10 +17,12 @@ from generation.queue import QueueState, jobs_in_progress, queue_state
 from llmbackends.errors import BackendError
 from llmconfigs import describing, wording
 from llmconfigs.active import active_spec
+from llmconfigs.models import ActivationRequest
 from usage.recent import HourSums, Sums, total
 
 from .charts import Chart, Frame, Series, bar_chart, line_chart
 from .health import identity
+from .notices import OpenBreaker, open_breakers_for, requests_for
 from .numbers import number_text, seconds_text
 from .usage_now import HOURS, usage_now
 
@@ -70,8 +72,10 @@ class ProcessesPanel:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """None: not for this person."""
+    """None: not for this person. `breakers` and `requests` are empty then, and where there is nothing."""
 
+    breakers: list[OpenBreaker] = field(default_factory=list)
+    requests: list[ActivationRequest] = field(default_factory=list)
     active: ActivePanel | None = None
     usage: UsagePanel | None = None
     queue: QueuePanel | None = None
@@ -83,6 +87,8 @@ class Desk:
 def desk_of(user: Any) -> Desk:
     now = timezone.now()
     return Desk(
+        breakers=open_breakers_for(user, now),
+        requests=requests_for(user),
         active=_active() if user.has_perm("llmconfigs.view_llmconfig") else None,
         usage=_usage(now) if user.has_perm("usage.view_usagerecord") else None,
         queue=_queue() if user.has_perm("generation.view_generationjob") else None,

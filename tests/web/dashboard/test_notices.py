@@ -1,0 +1,120 @@
+"""What the start page says of models that jobs are kept from, and of activations that wait for somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from audit.context import user_actor
+from generation.models import Breaker
+from llmconfigs import requests
+from llmconfigs.models import ActivationRequest, LLMConfig
+from tests.people import user_with
+from tests.web.browsers import browser_of
+
+pytestmark = pytest.mark.django_db
+JOBS, BREAKERS = "generation.view_generationjob", "generation.view_breaker"
+APPROVER = ("llmconfigs.view_llmconfig", "llmconfigs.approve_llmconfig")
+
+
+@pytest.fixture
+def browser_with() -> Callable[..., Client]:
+    def browser(*permissions: str) -> Client:
+        return browser_of(user_with(*permissions, is_staff=True))
+
+    return browser
+
+
+def open_breaker(**fields: object) -> Breaker:
+    now = timezone.now()
+    values = {"backend": "config:7@2", "name": "Main", "reason": "Refused at <rack 3>", "opened_at": now}
+    return Breaker.objects.create(**values | {"failures": 3, "failed_at": now, "probe_at": now} | fields)
+
+
+def wanted_by(user: User) -> ActivationRequest:
+    config = LLMConfig.objects.create(name="Next <model>", provider="dummy")
+    return requests.make(config, by=user_actor(user), reason="Tested on Monday")
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/desk/"])
+def test_open_breaker_is_shown_with_its_reason_and_its_next_try(
+    browser_with: Callable[..., Client], path: str
+) -> None:
+    tries_at = timezone.localtime() + timedelta(minutes=3)
+    open_breaker(probe_at=tries_at)
+
+    html = browser_with(JOBS).get(path).text
+
+    assert "<strong>Main</strong>" in html
+    assert "Refused at &lt;rack 3&gt;" in html
+    assert f"tried again at {tries_at:%H:%M:%S}" in html
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": ""}, "<strong>Environment</strong>"),
+        ({"probe_at": timezone.now() - timedelta(minutes=1)}, "tried again with the next job"),
+        ({"probe_until": timezone.now() + timedelta(hours=1)}, "being tried now"),
+    ],
+)
+def test_open_breaker_says_what_is_known(
+    browser_with: Callable[..., Client], fields: dict[str, object], said: str
+) -> None:
+    open_breaker(**fields)
+
+    assert said in browser_with(JOBS).get("/admin/").text
+
+
+def test_list_of_breakers_is_offered_to_who_may_see_it(browser_with: Callable[..., Client]) -> None:
+    open_breaker()
+
+    assert "All circuit breakers" in browser_with(JOBS, BREAKERS).get("/admin/desk/").text
+
+
+def test_breakers_are_shown_while_they_are_open_and_to_who_sees_jobs(
+    browser_with: Callable[..., Client],
+) -> None:
+    strangers = browser_with(*APPROVER)
+    open_breaker()
+    assert "breakers-heading" not in strangers.get("/admin/").text
+
+    Breaker.objects.update(opened_at=None)
+
+    assert (
+        "breakers-heading" not in browser_of(user_with(JOBS, name="other", is_staff=True)).get("/admin/").text
+    )
+
+
+def test_request_waits_on_the_page_of_who_may_approve_it(browser_with: Callable[..., Client]) -> None:
+    request = wanted_by(user_with(name="mina"))
+
+    html = browser_with(*APPROVER).get("/admin/").text
+
+    assert f'href="/admin/llmconfigs/llmconfig/requests/{request.pk}/">Next &lt;model&gt;</a>' in html
+    assert "requested by mina" in html
+    assert "Tested on Monday" in html
+
+
+@pytest.mark.parametrize("permissions", [APPROVER[:1], APPROVER[1:], (JOBS,)])
+def test_request_is_not_shown_to_who_may_not_approve_it(
+    browser_with: Callable[..., Client], permissions: tuple[str, ...]
+) -> None:
+    wanted_by(user_with(name="mina"))
+
+    assert "requests-heading" not in browser_with(*permissions).get("/admin/").text
+
+
+def test_request_is_not_shown_to_who_made_it_or_once_it_is_over(browser_with: Callable[..., Client]) -> None:
+    mina = user_with(*APPROVER, name="mina", is_staff=True)
+    request = wanted_by(mina)
+    assert "requests-heading" not in browser_of(mina).get("/admin/").text
+
+    ActivationRequest.objects.filter(pk=request.pk).update(expires_at=timezone.now())
+
+    assert "requests-heading" not in browser_with(*APPROVER).get("/admin/").text
