@@ -15,6 +15,7 @@ from generation import selectors, submission
 from generation.models import GenerationJob, JobStatus
 from generation.threads import in_thread
 
+from . import headers
 from .answers import Generation, GenerationList, Status, generation
 from .authentication import to_cancel, to_read, to_submit
 from .errors import ApiError
@@ -38,6 +39,8 @@ _EVENT = {
         "data": {"type": "string", "contentMediaType": "application/json"},
     },
 }
+_IDEMPOTENCY_KEY = header_parameter("Idempotency-Key", "1 to 255 printable characters.", "order-4711")
+_REPLAYED = "`true` if the Idempotency-Key had been used before."
 
 
 class Listing(BaseModel):
@@ -66,11 +69,11 @@ class Listing(BaseModel):
         headers={
             "Location": "Where the generation is.",
             "Preference-Applied": "The wait that was granted.",
-            "Idempotent-Replayed": "`true` if the Idempotency-Key had been used before.",
+            "Idempotent-Replayed": _REPLAYED,
             **RATE_LIMIT_HEADERS,
         },
         parameters=[
-            header_parameter("Idempotency-Key", "1 to 255 printable characters.", "order-4711"),
+            _IDEMPOTENCY_KEY,
             header_parameter("Prefer", "How long to wait for the result, in seconds.", "wait=20"),
         ],
         requestBody=json_examples(
@@ -190,19 +193,32 @@ async def cancel_generation(request: HttpRequest, generation_id: str) -> HttpRes
         {202: Generation},
         404,
         409,
+        422,
         429,
         descriptions={202: "The new generation."},
-        headers={"Location": "Where the new generation is.", **RATE_LIMIT_HEADERS},
+        headers={
+            "Location": "Where the new generation is.",
+            "Idempotent-Replayed": _REPLAYED,
+            **RATE_LIMIT_HEADERS,
+        },
+        parameters=[_IDEMPOTENCY_KEY],
     ),
 )
 async def rerun_generation(request: HttpRequest, generation_id: str) -> HttpResponse:
     """Submits what was asked once more, if the generation has failed or was cancelled.
 
     The new one has an id of its own and names the first in `rerun_of`.
+
+    With an `Idempotency-Key` this can be repeated safely too: the same key for the same generation returns
+    the same new one, marked by `Idempotent-Replayed: true`; for anything else it is refused.
     """
     async with await limits.admit(_key(request)) as admission:
         job = await _find(request, generation_id)
-        response = _accepted(await in_thread(submission.rerun, job, key=_key(request)), status=202)
+        idempotency_key = headers.idempotency_key(request.headers)
+        submitted = await in_thread(submission.rerun, job, key=_key(request), idempotency_key=idempotency_key)
+        response = _accepted(submitted.job, status=202)
+    if not submitted.created:
+        response["Idempotent-Replayed"] = "true"
     for name, value in admission.headers.items():
         response[name] = value
     return response

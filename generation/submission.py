@@ -69,18 +69,29 @@ async def submit_durably(
     return _submitted(job, request, created=job is new)
 
 
-def rerun(job: GenerationJob, *, key: ApiKey) -> GenerationJob:
+def rerun(job: GenerationJob, *, key: ApiKey, idempotency_key: str | None = None) -> Submitted:
     """A new job of `key` that asks for the same as one that has failed or was cancelled, and names it.
 
-    Raises JobNotRerunnable, ResultExpired.
+    Raises JobNotRerunnable, ResultExpired, InvalidRequest, IdempotencyKeyReused.
     """
+    if idempotency_key is not None:
+        _validate_idempotency_key(idempotency_key)
+        # Before anything is asked of the first job: what it was may have been deleted since.
+        if before := GenerationJob.objects.filter(key=key, idempotency_key=idempotency_key).first():
+            return _rerun_before(before, job)
     if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         raise JobNotRerunnable(job)
-    again = _new_job(key, request_of(job))
-    again.rerun_of = job.pk
-    again.save(force_insert=True)
+    fields = _fields(request_of(job)) | {"rerun_of": job.pk}
+    if idempotency_key is None:
+        again, created = GenerationJob.objects.create(key=key, **fields), True
+    else:
+        again, created = GenerationJob.objects.get_or_create(
+            key=key, idempotency_key=idempotency_key, defaults=fields
+        )
+    if not created:
+        return _rerun_before(again, job)
     _announce()
-    return again
+    return Submitted(again, created=True)
 
 
 def cancel(job: GenerationJob) -> GenerationJob:
@@ -111,9 +122,15 @@ def cancel_as_staff(job: GenerationJob) -> GenerationJob:
 
 
 def _submitted(job: GenerationJob, request: GenerationRequest, *, created: bool) -> Submitted:
-    if not created and job.request_digest != request.digest:
+    if not created and (job.request_digest != request.digest or job.rerun_of is not None):
         raise IdempotencyKeyReused
     return Submitted(job, created)
+
+
+def _rerun_before(again: GenerationJob, job: GenerationJob) -> Submitted:
+    if again.rerun_of != job.pk:
+        raise IdempotencyKeyReused
+    return Submitted(again, created=False)
 
 
 def _new_job(key: ApiKey, request: GenerationRequest, idempotency_key: str | None = None) -> GenerationJob:

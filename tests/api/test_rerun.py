@@ -9,6 +9,7 @@ from generation.models import GenerationJob, JobAttempt, JobStatus
 from tests.api.callers import Caller
 
 URL = "/api/v1/generations"
+KEY = {"Idempotency-Key": "again-4711"}
 
 
 def failed(caller: Caller, **fields: object) -> str:
@@ -29,6 +30,32 @@ def test_owner_gets_a_new_generation_that_names_the_first(member: Caller) -> Non
     assert body["rerun_of"] == path.rpartition("/")[2]
     assert (body["status"], body["priority"], body["metadata"]) == ("queued", 2, {"order": "7"})
     assert member.get(path).json()["rerun_of"] is None
+
+
+def test_same_idempotency_key_returns_the_same_new_generation(member: Caller) -> None:
+    path = failed(member)
+
+    first = member.post(f"{path}/rerun", headers=KEY)
+    second = member.post(f"{path}/rerun", headers=KEY)
+
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json() == second.json()
+    assert "Idempotent-Replayed" not in first.headers
+    assert second.headers["Idempotent-Replayed"] == "true"
+    assert GenerationJob.objects.count() == 2
+
+
+def test_idempotency_key_of_another_request_is_refused(member: Caller, stranger: Caller) -> None:
+    path, others = failed(member), failed(stranger)
+    member.post(f"{path}/rerun", headers=KEY)
+    submitted = {"prompt": "Hello", "priority": 2, "metadata": {"order": "7"}}
+
+    for refused in (
+        member.post(URL, json=submitted, headers=KEY),
+        member.post(f"{path}/rerun", headers={"Idempotency-Key": "ä".encode()}),
+    ):
+        assert (refused.status_code, refused.json()["error"]["param"]) == (422, "Idempotency-Key")
+    assert stranger.post(f"{others}/rerun", headers=KEY).status_code == 202
 
 
 def test_stranger_gets_not_found(member: Caller, stranger: Caller) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from generation.errors import InvalidRequest, JobNotRerunnable, ResultExpired
+from generation.errors import IdempotencyKeyReused, InvalidRequest, JobNotRerunnable, ResultExpired
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
 from generation.submission import rerun, submit
@@ -28,7 +30,7 @@ def ended(key: ApiKey, status: JobStatus = JobStatus.FAILED) -> GenerationJob:
 def test_rerun_is_a_new_job_that_asks_the_same_and_names_its_origin(key: ApiKey, status: JobStatus) -> None:
     job = ended(key, status)
 
-    again = rerun(job, key=key)
+    again = rerun(job, key=key).job
 
     again.refresh_from_db()
     assert again.pk != job.pk
@@ -45,7 +47,7 @@ def test_rerun_is_a_new_job_that_asks_the_same_and_names_its_origin(key: ApiKey,
 def test_rerun_belongs_to_who_asked_for_it(key: ApiKey) -> None:
     other = issuing.issue(name="Other", scopes=["generate", "manage"]).key
 
-    assert rerun(ended(key), key=other).key == other
+    assert rerun(ended(key), key=other).job.key == other
 
 
 @pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.IN_PROGRESS, JobStatus.COMPLETED])
@@ -63,6 +65,50 @@ def test_rerun_of_what_has_been_deleted_is_refused(key: ApiKey) -> None:
 
     with pytest.raises(ResultExpired):
         rerun(job, key=key)
+
+
+def test_rerun_with_the_same_idempotency_key_is_the_same_job(key: ApiKey) -> None:
+    job = ended(key)
+
+    first = rerun(job, key=key, idempotency_key="again-7")
+    GenerationJob.objects.filter(pk=job.pk).update(request={}, result_expired_at=seconds_ago(1))
+    job.refresh_from_db()
+    second = rerun(job, key=key, idempotency_key="again-7")
+
+    assert (first.created, second.created) == (True, False)
+    assert first.job == second.job
+    assert GenerationJob.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reruns_at_once_with_one_idempotency_key_make_one_job(key: ApiKey) -> None:
+    job = ended(key)
+
+    def run(_: int) -> bool:
+        try:
+            return rerun(job, key=key, idempotency_key="again-7").created
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        created = list(threads.map(run, range(8)))
+
+    assert created.count(True) == 1
+    assert GenerationJob.objects.filter(rerun_of=job.pk).count() == 1
+
+
+def test_idempotency_key_of_another_request_is_refused(key: ApiKey) -> None:
+    job, other = ended(key), queue_job(key, status=JobStatus.FAILED)
+    submit(key=key, request=ASKED, idempotency_key="submitted")
+    rerun(job, key=key, idempotency_key="again")
+
+    for misuse in (
+        lambda: rerun(job, key=key, idempotency_key="submitted"),
+        lambda: rerun(other, key=key, idempotency_key="again"),
+        lambda: submit(key=key, request=ASKED, idempotency_key="again"),
+    ):
+        with pytest.raises(IdempotencyKeyReused):
+            misuse()
 
 
 def test_deadline_of_a_request_is_its_own(key: ApiKey) -> None:
