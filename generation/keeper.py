@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from . import claims, sweeping
 from .claims import Claim
 from .database_threads import DATABASE_DOWN, DatabaseThreads
 from .gate import Gate
+from .looping import spread
 from .outcomes import NOTHING_YET, Progress
 from .slots import Interruption, Slots
 
@@ -68,5 +68,5 @@ class Keeper:
     async def _sweep(self) -> bool:
         if time.monotonic() < self._sweep_at:
             return False
-        self._sweep_at = time.monotonic() + sweeping.period_s() * random.uniform(0.8, 1.2)  # noqa: S311  (spreads the workers)
+        self._sweep_at = time.monotonic() + spread(sweeping.period_s())
         return bool(await self._database.run(sweeping.sweep, self._owner))

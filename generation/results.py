@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from . import endings
+from . import ended, endings
 from .claims import Claim
 from .database_threads import DATABASE_DOWN, DatabaseThreads
 from .outcomes import Outcome
@@ -48,6 +48,7 @@ class ResultStore:
             for claim, waiting in batch.items():  # one of them is at fault, and must not fail the others
                 await self._write({claim: waiting})
         else:
+            ended.tell()
             for claim, (_, future) in batch.items():
                 if not future.done():
                     future.set_result(claim in stored)
