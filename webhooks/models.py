@@ -28,8 +28,9 @@ class WebhookEndpoint(models.Model):
     """An address that one API key has registered. Messages are signed with `secret` and, until it ends, with
     `previous_secret` too.
 
-    `failing_since`: the first failure after the last success. Switched off while `disabled_at` is set;
-    `noticed_at`: when staff put the notice about that away.
+    `failing_since`: the first failure after the last success. `held_until`: when it wants to be called again,
+    as it said with a 429 or 503. Switched off while `disabled_at` is set; `noticed_at`: when staff put the
+    notice about that away.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -48,6 +49,7 @@ class WebhookEndpoint(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     succeeded_at = models.DateTimeField(_("last success"), null=True, editable=False)
+    held_until = models.DateTimeField(_("asked not to be called before"), null=True, editable=False)
     disabled_at = models.DateTimeField(_("switched off"), null=True, editable=False)
     disabled_because = models.CharField(
         _("why"), max_length=10, choices=DisabledBecause, blank=True, default="", editable=False
@@ -63,6 +65,13 @@ class WebhookEndpoint(models.Model):
         return self.url
 
 
+class Event(models.TextChoices):
+    COMPLETED = "generation.completed", _("Completed")
+    FAILED = "generation.failed", _("Failed")
+    CANCELLED = "generation.cancelled", _("Cancelled")
+    TEST = "webhook.test", _("Test")
+
+
 class DeliveryStatus(models.TextChoices):
     PENDING = "pending", _("Pending")
     DELIVERED = "delivered", _("Delivered")
@@ -72,16 +81,20 @@ class DeliveryStatus(models.TextChoices):
 class WebhookDelivery(models.Model):
     """One message to one endpoint, made in the transaction that ends the job.
 
-    `message_id` is the same in every attempt. `body` is written when it is first sent, and never changed.
+    `message_id` is the same in every attempt. `body` is written when it is first claimed, and never changed.
     A pending one is due at `next_attempt_at`; `lease_owner` and `attempts` together are the claim of who
-    sends it.
+    sends it. A round is what schedule.py counts: it begins with the delivery, and anew with a redelivery.
     """
 
     message_id = models.UUIDField(_("message"), unique=True, default=uuid.uuid4, editable=False)
     endpoint = models.ForeignKey(
-        WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("endpoint")
+        WebhookEndpoint,
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+        db_index=False,  # those that begin with it serve
+        verbose_name=_("endpoint"),
     )
-    event = models.CharField(_("event"), max_length=40)
+    event = models.CharField(_("event"), max_length=40, choices=Event)
     job_id = models.UUIDField(_("job"), null=True)
     body = models.TextField(_("body"), default="")
     status = models.CharField(
@@ -90,6 +103,8 @@ class WebhookDelivery(models.Model):
     created_at = models.DateTimeField(_("created"))
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    round_began_at = models.DateTimeField(_("sent since"))
+    round_failures = models.PositiveIntegerField(_("failures since then"), default=0)
     lease_owner = models.CharField(max_length=100, default="")
     lease_expires_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
@@ -104,7 +119,9 @@ class WebhookDelivery(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="delivery_due"),
+            models.Index(
+                fields=["endpoint", "next_attempt_at"], condition=Q(status="pending"), name="delivery_due"
+            ),
             models.Index(
                 fields=["finished_at"], condition=Q(finished_at__isnull=False), name="delivery_retention"
             ),
@@ -116,8 +133,22 @@ class WebhookDelivery(models.Model):
         return str(self.message_id)
 
 
+class AttemptOutcome(models.TextChoices):
+    DELIVERED = "delivered", _("Delivered")
+    HTTP_STATUS = "http_status", _("Answered with an error")
+    TIMEOUT = "timeout", _("No answer in time")
+    CONNECTION_FAILED = "connection_failed", _("No connection")
+    REFUSED_ADDRESS = "refused_address", _("Address not allowed")
+    NOT_SENT = "not_sent", _("Could not be made")
+    STOPPED = "stopped", _("Stopped")
+
+
 class WebhookAttempt(models.Model):
-    """One try to send a message. `status_code` is null where no answer came; `reason` is for staff."""
+    """One try to send a message. `status_code` is null where no answer came; `reason` is for staff.
+
+    Not sent: a fault of ours, such as a secret that cannot be read. Stopped: the sender was, in the midst of
+    it. One whose sender died has no row.
+    """
 
     delivery = models.ForeignKey(
         WebhookDelivery, on_delete=models.CASCADE, related_name="tries", verbose_name=_("delivery")
@@ -125,6 +156,7 @@ class WebhookAttempt(models.Model):
     number = models.PositiveIntegerField(_("number"))
     started_at = models.DateTimeField(_("began"))
     duration_s = models.FloatField(_("seconds"))
+    outcome = models.CharField(_("outcome"), max_length=20, choices=AttemptOutcome)
     status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
     reason = models.TextField(_("reason"), default="")
 
