@@ -29,6 +29,7 @@ class Action(TextChoices):
     KEY_DELETED = "key.deleted", _("API key deleted")
     SECRETS_ROTATED = "secrets.rotated", _("Secrets rotated")
     JOB_CANCELLED = "job.cancelled", _("Job cancelled by staff")
+    WEBHOOK_DISABLED = "webhook.disabled", _("Webhook switched off after failures")
     LOGIN = "login.succeeded", _("Logged in")
     LOGIN_FAILED = "login.failed", _("Login failed")
     LOGIN_LOCKED = "login.locked", _("Login locked")

@@ -27,6 +27,7 @@ from epochs.reporting import ProcessReporter
 from generation import intake, runner
 from llmconfigs.active import close_backends, follow
 from usage import writer as usage_writer
+from webhooks import sender
 
 from .handlers import ApiHandler
 
@@ -81,6 +82,7 @@ class Application:
         """Raises RuntimeError if the runner cannot start."""
         if self._embedded_runner:
             runner.start_embedded()
+            sender.start_here()
         self._reporter.start()
 
     def _stop(self) -> None:
@@ -89,6 +91,7 @@ class Application:
         usage_writer.stop(timeout_s=USAGE_PATIENCE_S)
         if self._embedded_runner:
             runner.stop_embedded()
+            sender.stop_here()
         self._reporter.stop()
         epochs.close()
 

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.db import connections
 
 from generation import runner
+from webhooks import sender
 
 from .tuning import tune
 
@@ -72,7 +73,7 @@ def _leave_logging_to_django(**_: Any) -> None:
 
 
 def run_worker(*, concurrency: int) -> int:
-    """Runs jobs in this process until a signal; returns the exit status.
+    """Runs jobs and sends webhooks in this process until a signal; returns the exit status.
 
     The runner starts first and does not need the broker: it polls while that is away.
     """
@@ -81,6 +82,7 @@ def run_worker(*, concurrency: int) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, shutdown.on_signal)
     runner.start_here(concurrency=concurrency)
+    sender.start_here()
     tune()
     # It warns of root because of pickle, which we do not accept, and names an option that we do not have.
     warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -94,7 +96,9 @@ def run_worker(*, concurrency: int) -> int:
     )
     worker.start()
     shutdown.complete()
-    runner.stop_here(timeout_s=0)  # a signal that came before the runner had started did not stop it
+    # A signal that came before they had started did not stop them.
+    runner.stop_here(timeout_s=0)
+    sender.stop_here(timeout_s=0)
     return worker.exitcode or 0
 
 
@@ -133,6 +137,7 @@ class _Shutdown:
     def _drain(self) -> None:
         log.info("worker_stopping", finish_within_s=settings.GENERATION_SHUTDOWN_S)
         runner.stop_here(timeout_s=settings.GENERATION_SHUTDOWN_S)
+        sender.stop_here()  # the last: jobs have ended until now
         # Celery's threads have returned from the runner now, but a frozen broker could still hold Celery up.
         last_resort = threading.Timer(_CELERY_EXIT_S, _exit_anyway)
         last_resort.daemon = True

@@ -273,6 +273,15 @@ GENERATION_LEASE_S = env.number("GENERATION_LEASE_S", default=30, least=2)
 GENERATION_POLL_INTERVAL_S = env.number("GENERATION_POLL_INTERVAL_S", default=1.0, least=0.05)
 GENERATION_SHUTDOWN_S = env.number("GENERATION_SHUTDOWN_S", default=20, least=0)
 
+# --- Webhooks
+
+WEBHOOK_TIMEOUT_S = env.number("WEBHOOK_TIMEOUT_S", default=15, least=1, most=300)
+WEBHOOK_RETRY_FOR_S = env.number("WEBHOOK_RETRY_FOR_S", default=3 * 86_400, least=0)
+WEBHOOK_DISABLE_AFTER_S = env.number("WEBHOOK_DISABLE_AFTER_S", default=5 * 86_400, least=60)
+WEBHOOK_RETENTION_S = env.number("WEBHOOK_RETENTION_S", default=30 * 86_400, least=0)
+
+# --- The API
+
 API_MAX_BODY_BYTES = env.whole_number("API_MAX_BODY_BYTES", default=10_000_000, least=1024)
 # Of keys that have no number of their own; 0 is no limit.
 API_REQUESTS_PER_MINUTE = env.whole_number("API_REQUESTS_PER_MINUTE", default=0)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import hashlib
+import hmac
+import json
 import secrets
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from apikeys.models import ApiKey
@@ -12,8 +18,10 @@ from generation.claims import claim_next
 from generation.models import GenerationJob
 from generation.outcomes import Outcome
 from llmbackends.secret import Secret
-from tests.generation.jobs import COMPLETED, queue_job
-from webhooks.models import WebhookEndpoint
+from tests.generation.jobs import COMPLETED, queue_job, wait_until
+from tests.llmbackends.fault_server import SeenRequest
+from webhooks.models import WebhookDelivery, WebhookEndpoint
+from webhooks.sender import WebhookSender
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 NOWHERE = "http://127.0.0.1:9/hooks"
@@ -40,3 +48,44 @@ def end_job(key: ApiKey, outcome: Outcome = COMPLETED, **fields: Any) -> Generat
     assert endings.finish(claim, outcome)
     job.refresh_from_db()
     return job
+
+
+@contextlib.contextmanager
+def sending() -> Iterator[WebhookSender]:
+    sender = WebhookSender()
+    sender.start()
+    try:
+        yield sender
+    finally:
+        sender.stop(timeout_s=0)
+        assert not sender._thread.is_alive()
+
+
+def wait_for(delivery: WebhookDelivery, condition: Callable[[WebhookDelivery], bool]) -> WebhookDelivery:
+    def is_so() -> bool:
+        delivery.refresh_from_db()
+        return condition(delivery)
+
+    wait_until(is_so)
+    return delivery
+
+
+def wait_for_status(delivery: WebhookDelivery, status: str) -> WebhookDelivery:
+    return wait_for(delivery, lambda delivery: delivery.status == status)
+
+
+def verified(request: SeenRequest, secret: str) -> dict[str, Any]:
+    """The message, if it is signed with `secret`. Written from the specification, not from signing.py."""
+    headers = request.headers
+    assert request.method == "POST"
+    assert abs(time.time() - int(headers["webhook-timestamp"])) < 300
+    key = base64.b64decode(secret.split("_", 1)[1])
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.{request.body.decode()}"
+    expected = hmac.new(key, signed.encode(), hashlib.sha256)
+    given = [each.split(",", 1) for each in headers["webhook-signature"].split(" ")]
+    assert any(
+        version == "v1" and hmac.compare_digest(base64.b64decode(signature), expected.digest())
+        for version, signature in given
+    ), "No signature is valid."
+    message: dict[str, Any] = json.loads(request.body)
+    return message

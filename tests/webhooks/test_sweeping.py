@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+from django.conf import LazySettings
+from django.utils import timezone
+
+from apikeys.models import ApiKey
+from generation import leases
+from tests.generation.jobs import seconds_ago
+from tests.webhooks.receiving import end_job, new_endpoint
+from webhooks import sweeping
+from webhooks.models import AttemptOutcome, DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+
+pytestmark = pytest.mark.django_db
+
+DAY_S = 86_400
+
+
+@pytest.fixture
+def delivery(key: ApiKey) -> WebhookDelivery:
+    new_endpoint(key)
+    end_job(key)
+    return WebhookDelivery.objects.get()
+
+
+def finish(delivery: WebhookDelivery, *, days_ago: float) -> None:
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(
+        status=DeliveryStatus.DELIVERED, finished_at=seconds_ago(days_ago * DAY_S), next_attempt_at=None
+    )
+    WebhookAttempt.objects.create(
+        delivery=delivery, number=1, started_at=timezone.now(), duration_s=0, outcome=AttemptOutcome.DELIVERED
+    )
+
+
+def test_old_deliveries_are_deleted_with_their_attempts(delivery: WebhookDelivery, key: ApiKey) -> None:
+    finish(delivery, days_ago=31)
+    end_job(key)
+    recent = WebhookDelivery.objects.latest("pk")
+    finish(recent, days_ago=29)
+
+    sweeping.sweep("sender")
+
+    assert list(WebhookDelivery.objects.all()) == [recent]
+    assert WebhookAttempt.objects.get().delivery == recent
+
+
+def test_pending_deliveries_are_not_deleted(delivery: WebhookDelivery) -> None:
+    WebhookDelivery.objects.update(created_at=seconds_ago(90 * DAY_S))
+
+    sweeping.sweep("sender")
+
+    assert WebhookDelivery.objects.count() == 1
+
+
+def test_retention_of_nought_keeps_all(delivery: WebhookDelivery, settings: LazySettings) -> None:
+    settings.WEBHOOK_RETENTION_S = 0
+    finish(delivery, days_ago=1000)
+
+    sweeping.sweep("sender")
+
+    assert WebhookDelivery.objects.count() == 1
+
+
+def test_many_old_deliveries_go_in_several_batches(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch, settings: LazySettings
+) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    new_endpoint(key)
+    for _ in range(5):
+        end_job(key)
+    WebhookDelivery.objects.update(status=DeliveryStatus.DELIVERED, finished_at=seconds_ago(31 * DAY_S))
+
+    sweeping.sweep("sender")
+
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_what_waited_too_long_for_an_endpoint_that_is_off_is_given_up(delivery: WebhookDelivery) -> None:
+    WebhookEndpoint.objects.update(disabled_at=timezone.now())
+    WebhookDelivery.objects.update(round_began_at=seconds_ago(2 * DAY_S))
+    sweeping.sweep("sender")
+    assert WebhookDelivery.objects.get().status == DeliveryStatus.PENDING
+
+    WebhookDelivery.objects.update(round_began_at=seconds_ago(3 * DAY_S + 1))
+    sweeping.sweep("sender")
+
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.status, delivery.next_attempt_at) == (DeliveryStatus.FAILED, None)
+    assert delivery.finished_at is not None
+
+
+def test_what_waited_long_for_an_endpoint_that_is_on_is_tried_all_the_same(delivery: WebhookDelivery) -> None:
+    WebhookDelivery.objects.update(round_began_at=seconds_ago(30 * DAY_S))
+
+    sweeping.sweep("sender")
+
+    assert WebhookDelivery.objects.get().status == DeliveryStatus.PENDING
+
+
+def test_one_process_sweeps(delivery: WebhookDelivery) -> None:
+    finish(delivery, days_ago=31)
+    leases.hold(sweeping.NAME, "other", lease_s=60)
+
+    sweeping.sweep("sender")
+    assert WebhookDelivery.objects.count() == 1
+
+    sweeping.release("other")
+    sweeping.sweep("sender")
+    assert not WebhookDelivery.objects.exists()

@@ -1,0 +1,68 @@
+"""Sending a message again, a test, and what waits for an endpoint that is switched on again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from . import messages, sender
+from .errors import EndpointSwitchedOff
+from .models import DeliveryStatus, Event, WebhookDelivery, WebhookEndpoint
+
+
+def redeliver(delivery: WebhookDelivery) -> WebhookDelivery:
+    """The same message once more, at once and then by the whole schedule; one that is pending comes forward.
+
+    One that is being sent at this moment stays so, and ends as that attempt does.
+    Raises EndpointSwitchedOff.
+    """
+    with transaction.atomic():
+        _call_now(delivery.endpoint_id)
+        WebhookDelivery.objects.filter(pk=delivery.pk).update(
+            status=DeliveryStatus.PENDING, finished_at=None, **_new_round()
+        )
+        transaction.on_commit(sender.wake_here, robust=True)
+    delivery.refresh_from_db()
+    return delivery
+
+
+def send_test(endpoint: WebhookEndpoint) -> WebhookDelivery:
+    """A message of no job. It is tried once, and says nothing about whether the endpoint fails for days.
+
+    Raises EndpointSwitchedOff.
+    """
+    now = timezone.now()
+    delivery = WebhookDelivery(
+        endpoint=endpoint, event=Event.TEST, created_at=now, next_attempt_at=now, round_began_at=now
+    )
+    delivery.body = messages.test_body(delivery)
+    with transaction.atomic():
+        _call_now(endpoint.pk)
+        delivery.save(force_insert=True)
+        transaction.on_commit(sender.wake_here, robust=True)
+    return delivery
+
+
+def resume(endpoint: WebhookEndpoint) -> int:
+    """What waits for an endpoint that was just switched on is due now; returns how many messages.
+
+    For the transaction that switches it on.
+    """
+    waiting = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
+    resumed = waiting.update(**_new_round())
+    transaction.on_commit(sender.wake_here, robust=True)
+    return resumed
+
+
+def _call_now(endpoint_id: Any) -> None:
+    """Whatever the receiver has asked for: a person wants it."""
+    is_on = WebhookEndpoint.objects.filter(pk=endpoint_id, disabled_at__isnull=True)
+    if not is_on.update(held_until=None):
+        raise EndpointSwitchedOff
+
+
+def _new_round() -> dict[str, Any]:
+    return {"next_attempt_at": Now(), "round_began_at": Now(), "round_failures": 0}

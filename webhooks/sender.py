@@ -1,0 +1,165 @@
+"""What sends messages in a process: an event loop in a thread of its own, beside the one that runs jobs.
+
+It looks for messages that are due every second and when jobs have ended here, and sends many at a time, but
+only a few to one endpoint, so that one that is slow holds nobody up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import structlog
+
+from generation import ended
+from generation.database_threads import DATABASE_DOWN, DatabaseThreads
+from generation.looping import STOP_MARGIN_S, LoopThread, forever, spread
+
+from . import claims, endings, sweeping
+from .calling import Caller
+from .claims import Claim
+from .endings import Result
+
+log = structlog.get_logger(__name__)
+
+CONCURRENCY = 64
+STOP_S = 5.0
+_DATABASE_THREADS = 2
+_POLL_INTERVAL_S = 1.0
+_GATHER_S = 0.1
+_BETWEEN_LOOKS_S = 0.02
+_STORE_AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+class WebhookSender(LoopThread):
+    _database: DatabaseThreads
+    _caller: Caller
+
+    def __init__(self) -> None:
+        super().__init__(name="webhook-sender")
+        self._busy: Counter[UUID] = Counter()
+        self._works: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[Result]] = set()
+        self._waking: asyncio.TimerHandle | None = None
+
+    async def _live(self) -> None:
+        # Names are looked up in threads of the loop, and a look-up that hangs must not keep others waiting.
+        self._loop.set_default_executor(ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="webhook-look-up"))
+        self._database = DatabaseThreads(count=_DATABASE_THREADS, name="webhook-sender")
+        self._caller = Caller(most=CONCURRENCY)
+        self._has_started.set()
+        log.info("webhook_sender_started", owner=self.owner)
+        polling = asyncio.create_task(forever(self._poll, name="webhooks"))
+        sweeping_ = asyncio.create_task(forever(self._sweep, name="webhooks-sweep"))
+        await self._stop.wait()
+        for task in (polling, sweeping_):
+            task.cancel()
+        await asyncio.wait({polling, sweeping_})
+        await self._drain()
+        with contextlib.suppress(*DATABASE_DOWN):
+            await self._database.run(sweeping.release, self.owner)
+        await self._caller.aclose()
+        await asyncio.to_thread(self._database.stop, timeout_s=STOP_MARGIN_S / 2)
+        log.info("webhook_sender_stopped", owner=self.owner)
+
+    def _on_wake(self) -> None:
+        """Soon, and once for all jobs that end within a moment: most have nobody to tell."""
+        if self._waking is None:
+            self._waking = self._loop.call_later(_GATHER_S, self._look)
+
+    def _look(self) -> None:
+        self._waking = None
+        self._nudge.set()
+
+    async def _poll(self) -> None:
+        self._nudge.clear()
+        await self._start_due()
+        await asyncio.sleep(_BETWEEN_LOOKS_S)
+        await self._wait_for_nudge(spread(_POLL_INTERVAL_S))
+
+    async def _start_due(self) -> None:
+        room = CONCURRENCY - self._busy.total()
+        if room <= 0:
+            return
+        for claim in await self._database.run(claims.claim_due, self.owner, room, dict(self._busy)):
+            self._busy[claim.endpoint_id] += 1
+            work = asyncio.create_task(self._deliver(claim))
+            self._works.add(work)
+            work.add_done_callback(self._works.discard)
+
+    async def _deliver(self, claim: Claim) -> None:
+        call = asyncio.create_task(self._caller.send(claim))
+        self._calls.add(call)
+        try:
+            await asyncio.wait({call})
+            self._calls.discard(call)
+            await self._store(claim, endings.stopped() if call.cancelled() else call.result())
+        except Exception:
+            log.exception("webhook_result_not_stored", message=claim.message_id, attempt=claim.attempt)
+        finally:
+            self._busy[claim.endpoint_id] -= 1
+            self._busy += Counter()  # forgets those that are at nought
+            self._nudge.set()
+
+    async def _store(self, claim: Claim, result: Result) -> None:
+        """Tries until the database has answered; the claim itself decides whether it is still wanted then."""
+        failures = 0
+        while True:
+            try:
+                await self._database.run(endings.store, claim, result)
+                return
+            except DATABASE_DOWN as error:
+                log.error("webhook_result_waits_for_database", message=claim.message_id, error=str(error))
+            await asyncio.sleep(_STORE_AGAIN_S[min(failures, len(_STORE_AGAIN_S) - 1)])
+            failures += 1
+
+    async def _sweep(self) -> None:
+        await self._database.run(sweeping.sweep, self.owner)
+        await asyncio.sleep(spread(sweeping.PERIOD_S))
+
+    async def _drain(self) -> None:
+        """What is not answered within the time is given back: it is sent again, by whoever comes first."""
+        await self._wait_for_works(self._drain_s)
+        for call in tuple(self._calls):
+            call.cancel()
+        await self._wait_for_works(STOP_MARGIN_S / 4)
+        if self._works:
+            log.error("webhooks_left_to_their_leases", messages=len(self._works))
+
+    async def _wait_for_works(self, timeout_s: float) -> None:
+        if self._works:
+            await asyncio.wait(self._works, timeout=timeout_s)
+
+
+_here: WebhookSender | None = None
+"""The sender of this process."""
+
+
+def start_here() -> None:
+    """Raises RuntimeError if it cannot start, or if this process has one."""
+    global _here
+    if _here is not None:
+        raise RuntimeError("This process has a webhook sender already.")
+    sender = WebhookSender()
+    sender.start()
+    _here = sender
+    ended.listen(wake_here)
+
+
+def stop_here(*, timeout_s: float = STOP_S) -> None:
+    """No-op in a process without a sender."""
+    global _here
+    sender, _here = _here, None
+    if sender is not None:
+        ended.forget(wake_here)
+        sender.stop(timeout_s=timeout_s)
+
+
+def wake_here() -> None:
+    """No-op in a process without a sender."""
+    sender = _here
+    if sender is not None:
+        sender.wake()

@@ -1,0 +1,67 @@
+"""What one process does for all: old deliveries are deleted, and what waits for too long is given up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+
+from generation import leases
+
+from .models import DeliveryStatus, WebhookAttempt, WebhookDelivery
+
+NAME = "webhook-sweeper"
+PERIOD_S = 60.0
+_BATCH = 500
+_MOST_BATCHES = 20
+
+
+def sweep(owner: str) -> None:
+    """Does nothing while another process holds the lease."""
+    fence = leases.hold(NAME, owner, lease_s=3 * PERIOD_S)
+    if fence is None:
+        return
+    give_up_old()
+    for _ in range(_MOST_BATCHES):
+        if not (leases.is_held(NAME, owner, fence) and delete_old()):
+            break
+
+
+def give_up_old() -> int:
+    """What has waited for WEBHOOK_RETRY_FOR_S for an endpoint that is switched off; returns how many.
+
+    Of one that is on, each message is tried at least once more, however long no sender ran.
+    """
+    waiting = WebhookDelivery.objects.filter(
+        status=DeliveryStatus.PENDING,
+        endpoint__disabled_at__isnull=False,
+        round_began_at__lte=_ago(settings.WEBHOOK_RETRY_FOR_S),
+        lease_expires_at__isnull=True,
+    )
+    return waiting.update(status=DeliveryStatus.FAILED, finished_at=Now(), next_attempt_at=None)
+
+
+def delete_old() -> bool:
+    """Deletes some deliveries that were finished WEBHOOK_RETENTION_S ago. True: there may be more of them."""
+    if not settings.WEBHOOK_RETENTION_S:
+        return False
+    old = WebhookDelivery.objects.filter(finished_at__lte=_ago(settings.WEBHOOK_RETENTION_S))
+    with transaction.atomic():
+        # Locked: one that is delivered again at this moment stays.
+        ids = list(old.select_for_update().order_by("finished_at").values_list("pk", flat=True)[:_BATCH])
+        WebhookAttempt.objects.filter(delivery__in=ids).delete()
+        WebhookDelivery.objects.filter(pk__in=ids).delete()
+    return len(ids) == _BATCH
+
+
+def release(owner: str) -> None:
+    """For a process that stops."""
+    leases.release(NAME, owner)
+
+
+def _ago(seconds: float) -> Combinable:
+    return Now() - Value(timedelta(seconds=seconds))
