@@ -27,6 +27,7 @@ from tests import servers
 from tests.processes import ROOT, ManageProcess, ServerProcess, manage
 
 from .proxy import Proxy
+from .receiver import SECRET, Receiver
 from .upstream import Upstream, prompt_of, text_of
 
 # Each move of a job into a state that ends it, and each out of one, which must not be.
@@ -44,6 +45,14 @@ CREATE TRIGGER torture_note AFTER UPDATE ON generation_generationjob
     FOR EACH ROW EXECUTE FUNCTION torture_note();
 """
 _PATIENCE_S = 240
+_ENDPOINTS = """
+from apikeys.models import ApiKey
+from llmbackends.secret import Secret
+from webhooks.models import WebhookEndpoint
+key = ApiKey.objects.get(name="told")
+for path in ("first", "second"):
+    WebhookEndpoint.objects.create(key=key, url="{url}/" + path, secret=Secret("{secret}"))
+"""
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,8 @@ class Chamber:
         stack.callback(self.proxy.stop)
         self.upstream = Upstream()
         stack.callback(self.upstream.stop)
+        self.receiver = Receiver()
+        stack.callback(self.receiver.stop)
         self.environment = os.environ | servers.isolated_environment(self.postgres_url) | {
             "REDIS_URL": f"redis://127.0.0.1:{self.proxy.port}/0",
             "LLM_PROVIDER": "vllm",
@@ -110,10 +121,16 @@ class Chamber:
             "GENERATION_POLL_INTERVAL_S": "0.5",
             "GENERATION_MAX_ATTEMPTS": "100",
             "GENERATION_DEADLINE_S": "3600",
+            "WEBHOOK_TIMEOUT_S": "1",
             "LOG_LEVEL": "WARNING",
         }  # fmt: skip
         manage("migrate", "--verbosity", "0", environment=self.environment)
-        self.key = manage("apikey", "create", "torture", environment=self.environment).strip()
+        self.keys = [
+            manage("apikey", "create", name, environment=self.environment).strip()
+            for name in ("told", "torture")
+        ]
+        script = _ENDPOINTS.format(url=self.receiver.url, secret=SECRET)
+        manage("shell", "-v0", "-c", script, environment=self.environment)
         with self._connection() as connection:
             connection.execute(_WATCH)
         self.web = ServerProcess(self.environment, self.folder / "web.log")
@@ -153,7 +170,7 @@ class Chamber:
             f"{self.web.base_url}/api/v1/generations",
             data=json.dumps({"prompt": prompt_of(number), "priority": 1 + number % 5}).encode(),
             headers={
-                "Authorization": f"Bearer {self.key}",
+                "Authorization": f"Bearer {self.keys[not _is_told(number)]}",
                 "Content-Type": "application/json",
                 "Idempotency-Key": f"job-{number}",
             },
@@ -245,7 +262,12 @@ class Chamber:
         return self.plan.jobs - sum(counts.get(status, 0) for status in ("completed", "failed", "cancelled"))
 
     def _are_done(self) -> bool:
-        return self._left() == 0
+        return self._left() == 0 and self._untold() == 0
+
+    def _untold(self) -> int:
+        with contextlib.suppress(psycopg.Error), self._connection() as connection:
+            return _one(connection, "SELECT count(*) FROM webhooks_webhookdelivery WHERE status = 'pending'")
+        return 1
 
     def _rest(self) -> None:
         """Every process ends by itself: what it still holds would be a leak."""
@@ -262,6 +284,7 @@ class Chamber:
             self._balance_jobs(books, ids, connection)
             self._balance_attempts(books, connection)
             self._balance_calls(books, connection)
+            self._balance_webhooks(books, connection)
             open_connections = _one(
                 connection,
                 "SELECT count(*) FROM pg_stat_activity"
@@ -344,6 +367,27 @@ class Chamber:
             "usage records of unwanted answers": superseded,
         }
 
+    def _balance_webhooks(self, books: Books, connection: psycopg.Connection) -> None:
+        rows = connection.execute(
+            "SELECT '/' || split_part(url, '/', 4), job_id::text, status, message_id::text"
+            " FROM webhooks_webhookdelivery AS delivery"
+            " JOIN webhooks_webhookendpoint AS endpoint ON endpoint.id = endpoint_id"
+        ).fetchall()
+        made = Counter((path, job) for path, job, _, _ in rows)
+        told = {job for job, number in self.numbers.items() if _is_told(number)}
+        wanted = {(path, job): 1 for path in ("/first", "/second") for job in told}
+        books.check("one delivery for each endpoint and job", made == wanted, len(rows))
+        books.check("deliveries not ended well", {row[2] for row in rows} == {"delivered"})
+        books.check("messages taken", set(self.receiver.taken) == set(wanted), len(self.receiver.taken))
+        ids = {f"msg_{row[3].replace('-', '')}" for row in rows}
+        books.check("messages that nobody made", set(self.receiver.received) == ids)
+        books.check("signatures and bodies", not self.receiver.wrong, self.receiver.wrong[:5])
+        books.counts |= {
+            "webhook messages": len(rows),
+            "received": self.receiver.received.total(),
+            "taken more than once": sum(count > 1 for count in self.receiver.taken.values()),
+        }
+
     def _balance_sizes(self, books: Books) -> None:
         (threads, memory_kb), (after, memory_after_kb) = self.web_before, self.web_after
         books.check("threads of the web process", after <= threads + 6, (threads, after))
@@ -351,12 +395,17 @@ class Chamber:
             "memory of the web process", memory_after_kb < memory_kb + 100_000, (memory_kb, memory_after_kb)
         )
         for its_threads, its_memory_kb in self.worker_sizes:
-            books.check("threads of a worker", its_threads <= self.plan.concurrency + 16, its_threads)
+            books.check("threads of a worker", its_threads <= self.plan.concurrency + 20, its_threads)
             books.check("memory of a worker", its_memory_kb < 300_000, its_memory_kb)
         books.counts |= {
             "web process (threads, MB)": [(threads, memory_kb // 1024), (after, memory_after_kb // 1024)],
             "workers (threads, MB)": [(count, kb // 1024) for count, kb in self.worker_sizes],
         }
+
+
+def _is_told(number: int) -> bool:
+    """Whether the job is one of the key that has endpoints."""
+    return number % 4 == 0
 
 
 def _size(pid: int) -> tuple[int, int]:
