@@ -5,20 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-import ssl
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from llmbackends.errors import (
     BackendError,
@@ -31,6 +24,7 @@ from llmbackends.errors import (
 from llmbackends.http import HTTPCall, HTTPClient
 from llmbackends.zones import LOOPBACK_ONLY
 from tests.asyncio_support import run_async
+from tests.certificates import self_signed_context
 
 from . import faults
 from .fault_server import Exchange, Fault, FaultServer, wait_until
@@ -150,7 +144,7 @@ def test_untrusted_certificate_is_unavailable_and_hopeless(tmp_path: Path) -> No
         raise AssertionError("The client accepted the certificate.")
 
     async def scenario() -> BackendError:
-        context = self_signed_context(tmp_path)
+        context = self_signed_context(tmp_path / "server.pem")
         async with await asyncio.start_server(never_called, "127.0.0.1", 0, ssl=context) as server:
             return await error_of(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
 
@@ -159,24 +153,6 @@ def test_untrusted_certificate_is_unavailable_and_hopeless(tmp_path: Path) -> No
     assert type(error) is BackendUnavailable
     assert "certificate is not trusted" in error.message
     assert not error.retryable
-
-
-def self_signed_context(directory: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    pem = directory / "server.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    pem.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
 
 
 @pytest.mark.parametrize("url", ["http://", "ftp://127.0.0.1/", "http://127.0.0.1:99999/"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -22,11 +23,11 @@ ERROR_EVENT = faults.events(delta("The tide"), 'data: {"error": {"message": "out
 
 
 @contextlib.contextmanager
-def running(*answers: Fault) -> Iterator[FaultServer]:
+def running(*answers: Fault, tls: ssl.SSLContext | None = None) -> Iterator[FaultServer]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    server = FaultServer(*answers)
+    server = FaultServer(*answers, tls=tls)
     asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
     try:
         yield server
