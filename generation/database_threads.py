@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
@@ -18,6 +18,21 @@ log = structlog.get_logger(__name__)
 
 DATABASE_DOWN = (OperationalError, InterfaceError)
 """What a call raises when the database is away, restarted, out of connections or locked for too long."""
+
+
+_AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+async def insist(write: Callable[[], Awaitable[T]], *, event: str, **facts: str) -> T:
+    """Tries until the database has answered; logs each failure as `event` with these facts."""
+    failures = 0
+    while True:
+        try:
+            return await write()
+        except DATABASE_DOWN as error:
+            log.error(event, **facts, error=str(error))
+        await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])
+        failures += 1
 
 
 class DatabaseThreads:

@@ -15,7 +15,7 @@ from django.db import IntegrityError
 
 from . import claims, endings
 from .claims import Claim
-from .database_threads import DATABASE_DOWN, DatabaseThreads
+from .database_threads import DATABASE_DOWN, DatabaseThreads, insist
 from .execution import Attempt
 from .failures import API_ERRORS
 from .gate import Gate
@@ -24,7 +24,6 @@ from .results import ResultStore
 
 log = structlog.get_logger(__name__)
 
-_STORE_AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _GIVE_BACK_S = 5.0
 
 
@@ -204,22 +203,13 @@ class Slots:
 
     async def _insist(self, write: Callable[[], Awaitable[Any]], claim: Claim) -> None:
         """Tries until the database has answered; the claim itself decides whether it is still wanted then."""
-        failures = 0
-        was_refused = False
-        while True:
-            try:
-                await write()
-                return
-            except DATABASE_DOWN as error:
-                log.error("result_waits_for_database", job_id=str(claim.job_id), error=str(error))
-            except IntegrityError as error:
-                # Once proves nothing: the configuration that answered may have been deleted at that moment.
-                if was_refused:
-                    raise
-                log.warning("result_is_stored_again", job_id=str(claim.job_id), error=str(error))
-                was_refused = True
-            await asyncio.sleep(_STORE_AGAIN_S[min(failures, len(_STORE_AGAIN_S) - 1)])
-            failures += 1
+        facts = {"job_id": str(claim.job_id)}
+        try:
+            await insist(write, event="result_waits_for_database", **facts)
+        except IntegrityError as error:
+            # Once proves nothing: the configuration that answered may have been deleted at that moment.
+            log.warning("result_is_stored_again", **facts, error=str(error))
+            await insist(write, event="result_waits_for_database", **facts)
 
     def _writing(self, running: _Running) -> Callable[[], Awaitable[Any]]:
         """What has to be stored after the generation has ended."""
