@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from generation import ended
-from generation.database_threads import DATABASE_DOWN, DatabaseThreads
+from generation.database_threads import DATABASE_DOWN, DatabaseThreads, insist
 from generation.looping import STOP_MARGIN_S, LoopThread, forever, spread
 
 from . import claims, endings, sweeping
@@ -26,12 +27,11 @@ from .endings import Result
 log = structlog.get_logger(__name__)
 
 CONCURRENCY = 64
-STOP_S = 5.0
+STOP_S = 3.0
 _DATABASE_THREADS = 2
 _POLL_INTERVAL_S = 1.0
 _GATHER_S = 0.1
 _BETWEEN_LOOKS_S = 0.02
-_STORE_AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
 class WebhookSender(LoopThread):
@@ -41,6 +41,7 @@ class WebhookSender(LoopThread):
     def __init__(self) -> None:
         super().__init__(name="webhook-sender")
         self._busy: Counter[UUID] = Counter()
+        self._claiming: set[asyncio.Task[None]] = set()
         self._works: set[asyncio.Task[None]] = set()
         self._calls: set[asyncio.Task[Result]] = set()
         self._waking: asyncio.TimerHandle | None = None
@@ -58,6 +59,7 @@ class WebhookSender(LoopThread):
         for task in (polling, sweeping_):
             task.cancel()
         await asyncio.wait({polling, sweeping_})
+        await _wait_for(self._claiming, STOP_MARGIN_S / 4)
         await self._drain()
         with contextlib.suppress(*DATABASE_DOWN):
             await self._database.run(sweeping.release, self.owner)
@@ -76,7 +78,10 @@ class WebhookSender(LoopThread):
 
     async def _poll(self) -> None:
         self._nudge.clear()
-        await self._start_due()
+        claiming = asyncio.create_task(self._start_due())
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claiming.discard)
+        await asyncio.shield(claiming)  # what is claimed by now is begun, also when this is cancelled
         await asyncio.sleep(_BETWEEN_LOOKS_S)
         await self._wait_for_nudge(spread(_POLL_INTERVAL_S))
 
@@ -96,7 +101,12 @@ class WebhookSender(LoopThread):
         try:
             await asyncio.wait({call})
             self._calls.discard(call)
-            await self._store(claim, endings.stopped() if call.cancelled() else call.result())
+            result = endings.stopped() if call.cancelled() else call.result()
+            await insist(
+                partial(self._database.run, endings.store, claim, result),
+                event="webhook_result_waits_for_database",
+                message=claim.message_id,
+            )
         except Exception:
             log.exception("webhook_result_not_stored", message=claim.message_id, attempt=claim.attempt)
         finally:
@@ -104,34 +114,23 @@ class WebhookSender(LoopThread):
             self._busy += Counter()  # forgets those that are at nought
             self._nudge.set()
 
-    async def _store(self, claim: Claim, result: Result) -> None:
-        """Tries until the database has answered; the claim itself decides whether it is still wanted then."""
-        failures = 0
-        while True:
-            try:
-                await self._database.run(endings.store, claim, result)
-                return
-            except DATABASE_DOWN as error:
-                log.error("webhook_result_waits_for_database", message=claim.message_id, error=str(error))
-            await asyncio.sleep(_STORE_AGAIN_S[min(failures, len(_STORE_AGAIN_S) - 1)])
-            failures += 1
-
     async def _sweep(self) -> None:
         await self._database.run(sweeping.sweep, self.owner)
         await asyncio.sleep(spread(sweeping.PERIOD_S))
 
     async def _drain(self) -> None:
         """What is not answered within the time is given back: it is sent again, by whoever comes first."""
-        await self._wait_for_works(self._drain_s)
+        await _wait_for(self._works, self._drain_s)
         for call in tuple(self._calls):
             call.cancel()
-        await self._wait_for_works(STOP_MARGIN_S / 4)
+        await _wait_for(self._works, STOP_MARGIN_S / 4)
         if self._works:
             log.error("webhooks_left_to_their_leases", messages=len(self._works))
 
-    async def _wait_for_works(self, timeout_s: float) -> None:
-        if self._works:
-            await asyncio.wait(self._works, timeout=timeout_s)
+
+async def _wait_for(tasks: set[asyncio.Task[None]], timeout_s: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=timeout_s)
 
 
 _here: WebhookSender | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any
 
@@ -31,7 +32,7 @@ from tests.webhooks.receiving import (
     wait_for,
     wait_for_status,
 )
-from webhooks import deliveries, endings, sender
+from webhooks import claims, deliveries, endings, sender
 from webhooks.models import AttemptOutcome, DeliveryStatus, DisabledBecause, WebhookAttempt, WebhookDelivery
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -341,6 +342,30 @@ def test_sender_that_stops_gives_back_what_is_not_answered(key: ApiKey) -> None:
         receiver.play_only(TAKEN)
         with sending():
             wait_for_status(delivery, DeliveryStatus.DELIVERED)
+
+
+def test_sender_that_stops_gives_back_what_it_is_claiming(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, has_claimed, may_return = claims.claim_due, threading.Event(), threading.Event()
+
+    def claim_due(*args: Any) -> list[claims.Claim]:
+        claimed = real(*args)
+        has_claimed.set()
+        may_return.wait(5)
+        return claimed
+
+    monkeypatch.setattr(claims, "claim_due", claim_due)
+    with running_receiver(faults.silence) as receiver:
+        new_endpoint(key, receiver.url)
+        end_job(key)
+        with sending() as stopped:
+            assert has_claimed.wait(5)
+            threading.Timer(0.2, may_return.set).start()
+            stopped.stop(timeout_s=0)
+
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.attempts, delivery.lease_expires_at) == (1, None)
 
 
 def test_sender_that_stops_waits_for_answers_that_come(key: ApiKey) -> None:

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 class Command(BaseCommand):
     help = (
-        "Run generation jobs in this process until SIGTERM or SIGINT, then let the running ones end within "
-        "GENERATION_SHUTDOWN_S. A second signal ends it at once."
+        "Run generation jobs and send webhooks in this process until SIGTERM or SIGINT, then let the running "
+        "ones end within GENERATION_SHUTDOWN_S. A second signal ends it at once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
