@@ -73,7 +73,10 @@ def stopped() -> Result:
 def store(claim: Claim, result: Result) -> bool:
     """False: the claim is not current any more, so the delivery stays as it is."""
     with transaction.atomic():
-        disabled = _note_endpoint(claim, result)
+        # Locked from here on, so that whoever removes it with all that belongs to it leaves nothing behind.
+        endpoint = WebhookEndpoint.objects.filter(pk=claim.endpoint_id)
+        list(endpoint.select_for_update(no_key=True).values_list("pk"))
+        disabled = _note_endpoint(endpoint, claim, result)
         delivery = WebhookDelivery.objects.filter(current(claim))
         is_current = bool(delivery.update(lease_expires_at=None, **_becomes(claim, result)))
         if is_current:
@@ -108,9 +111,8 @@ def _becomes(claim: Claim, result: Result) -> dict[str, Any]:
     return {"round_failures": F("round_failures") + 1, "next_attempt_at": sql.after(pause_s)}
 
 
-def _note_endpoint(claim: Claim, result: Result) -> DisabledBecause | None:
+def _note_endpoint(endpoint: Any, claim: Claim, result: Result) -> DisabledBecause | None:
     """Why it was switched off just now, if it was."""
-    endpoint = WebhookEndpoint.objects.filter(pk=claim.endpoint_id)
     if result.outcome is AttemptOutcome.DELIVERED:
         _note_success(endpoint)
     elif result.outcome not in _OUR_OWN:
@@ -119,7 +121,7 @@ def _note_endpoint(claim: Claim, result: Result) -> DisabledBecause | None:
 
 
 def _note_success(endpoint: Any) -> None:
-    """Seldom, where nothing else changes: many messages would else wait for one row."""
+    """Seldom, where nothing else changes: each would leave a dead version of the row behind."""
     long_ago = Q(succeeded_at__isnull=True) | Q(succeeded_at__lt=sql.after(-_SUCCESS_IS_OLD_S))
     endpoint.filter(long_ago | Q(failing_since__isnull=False)).update(
         succeeded_at=Now(), failing_since=None, held_until=None

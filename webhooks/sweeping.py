@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -12,7 +14,7 @@ from django.db.models.functions import Now
 
 from generation import leases
 
-from .models import DeliveryStatus, WebhookAttempt, WebhookDelivery
+from .models import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 NAME = "webhook-sweeper"
 PERIOD_S = 60.0
@@ -42,7 +44,14 @@ def give_up_old() -> int:
         round_began_at__lte=_ago(settings.WEBHOOK_RETRY_FOR_S),
         lease_expires_at__isnull=True,
     )
-    return waiting.update(status=DeliveryStatus.FAILED, finished_at=Now(), next_attempt_at=None)
+    given_up = 0
+    for endpoint_id in waiting.order_by().values_list("endpoint", flat=True).distinct():
+        with transaction.atomic():
+            _lock({endpoint_id})
+            given_up += waiting.filter(endpoint=endpoint_id).update(
+                status=DeliveryStatus.FAILED, finished_at=Now(), next_attempt_at=None
+            )
+    return given_up
 
 
 def delete_old() -> bool:
@@ -51,16 +60,23 @@ def delete_old() -> bool:
         return False
     old = WebhookDelivery.objects.filter(finished_at__lte=_ago(settings.WEBHOOK_RETENTION_S))
     with transaction.atomic():
-        # Locked: one that is delivered again at this moment stays.
-        ids = list(old.select_for_update().order_by("finished_at").values_list("pk", flat=True)[:_BATCH])
+        picked = dict(old.order_by("finished_at").values_list("pk", "endpoint")[:_BATCH])
+        _lock(set(picked.values()))
+        ids = list(old.filter(pk__in=picked).values_list("pk", flat=True))  # the others are sent again
         WebhookAttempt.objects.filter(delivery__in=ids).delete()
         WebhookDelivery.objects.filter(pk__in=ids).delete()
-    return len(ids) == _BATCH
+    return len(picked) == _BATCH
 
 
 def release(owner: str) -> None:
     """For a process that stops."""
     leases.release(NAME, owner)
+
+
+def _lock(endpoints: Set[UUID]) -> None:
+    """As all do who change deliveries, but claims.py, which waits for nobody."""
+    rows = WebhookEndpoint.objects.filter(pk__in=endpoints).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def _ago(seconds: float) -> Combinable:
