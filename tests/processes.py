@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -20,13 +20,22 @@ MANAGE = str(ROOT / "manage.py")
 
 class ManageProcess:
     """A `manage.py` command that runs on. What it prints and logs goes to a file: a pipe that nobody reads
-    would stop it when full."""
+    would stop it when full.
 
-    def __init__(self, *command: str, environment: Mapping[str, str], log_file: Path) -> None:
+    program: in the place of `manage.py`.
+    """
+
+    def __init__(
+        self,
+        *command: str,
+        environment: Mapping[str, str],
+        log_file: Path,
+        program: Sequence[str] = (MANAGE,),
+    ) -> None:
         self.log_file = log_file
         with log_file.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, MANAGE, *command],
+                [sys.executable, *program, *command],
                 env=dict(environment),
                 cwd=ROOT,
                 stdout=output,
@@ -61,10 +70,17 @@ def running_server(environment: Mapping[str, str], *arguments: str) -> Iterator[
 
 
 class ServerProcess(ManageProcess):
-    def __init__(self, environment: Mapping[str, str], log_file: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log_file: Path,
+        *arguments: str,
+        program: Sequence[str] = (MANAGE,),
+    ) -> None:
         port = servers.free_port()
         self.base_url = f"http://127.0.0.1:{port}"
-        super().__init__("serve", "--port", str(port), *arguments, environment=environment, log_file=log_file)
+        command = ("serve", "--port", str(port), *arguments)
+        super().__init__(*command, environment=environment, log_file=log_file, program=program)
 
     def wait_until_live(self, *, timeout_s: float = 30) -> None:
         deadline = time.monotonic() + timeout_s

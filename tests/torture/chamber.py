@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import random
@@ -53,6 +54,8 @@ key = ApiKey.objects.get(name="told")
 for path in ("first", "second"):
     WebhookEndpoint.objects.create(key=key, url="{url}/" + path, secret=Secret("{secret}"))
 """
+_LEAVING = 0.1
+"""The share of clients who are gone before the first answer."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Chamber:
         self.folder = folder
         self.say = say
         self.faults: Counter[str] = Counter()
-        self.refused = 0
+        self.refused = self.left = 0
         self.workers: list[ManageProcess] = []
         self.started = 0
 
@@ -133,7 +136,9 @@ class Chamber:
         manage("shell", "-v0", "-c", script, environment=self.environment)
         with self._connection() as connection:
             connection.execute(_WATCH)
-        self.web = ServerProcess(self.environment, self.folder / "web.log")
+        self.web = ServerProcess(
+            self.environment, self.folder / "web.log", program=("-m", "tests.torture.faulty_web")
+        )
         stack.callback(lambda: self.web.kill())
         self.web.wait_until_live()
         stack.callback(lambda: [worker.kill() for worker in self.workers])
@@ -144,19 +149,12 @@ class Chamber:
 
     def _start_worker(self) -> None:
         self.started += 1
-        worker = ManageProcess.__new__(ManageProcess)
-        worker.log_file = self.folder / f"worker-{self.started}.log"
-        command = [
-            sys.executable,
-            "-m",
-            "tests.torture.faulty_worker",
-            "--concurrency",
-            str(self.plan.concurrency),
-        ]
-        with worker.log_file.open("w") as log:
-            worker.process = subprocess.Popen(
-                command, env=self.environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-            )
+        worker = ManageProcess(
+            *("--concurrency", str(self.plan.concurrency)),
+            environment=self.environment,
+            log_file=self.folder / f"worker-{self.started}.log",
+            program=("-m", "tests.torture.faulty_worker"),
+        )
         self.workers.append(worker)
 
     def _connection(self) -> psycopg.Connection:
@@ -176,6 +174,8 @@ class Chamber:
             },
         )
         deadline = time.monotonic() + _PATIENCE_S
+        if random.random() < _LEAVING:
+            self._send_and_leave(request)
         while time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(request, timeout=15) as answer:
@@ -184,6 +184,14 @@ class Chamber:
                 self.refused += 1
                 time.sleep(random.uniform(0.05, 0.3))
         raise AssertionError(f"Job {number} was never accepted: {self.web.log[-2000:]}")
+
+    def _send_and_leave(self, request: urllib.request.Request) -> None:
+        """Whether the job was accepted, this client never hears."""
+        connection = http.client.HTTPConnection(request.host, timeout=5)
+        with contextlib.suppress(OSError), contextlib.closing(connection):
+            connection.request("POST", request.selector, request.data, dict(request.header_items()))
+            self.left += 1
+            time.sleep(random.uniform(0, 0.01))
 
     # --- the faults
 
@@ -195,7 +203,7 @@ class Chamber:
         ]  # fmt: skip
         pending = random.sample(faults, len(faults))
         deadline = time.monotonic() + _PATIENCE_S + self.plan.jobs / 20
-        while not is_over():
+        while pending or not is_over():
             assert time.monotonic() < deadline, f"Not done in time: {self._by_status()}"
             if not pending and self._left() < self.plan.jobs / 20:
                 time.sleep(0.5)
@@ -299,12 +307,16 @@ class Chamber:
             "connections reset": self.proxy.resets,
             "workers started": self.started,
             "submissions tried again": self.refused,
-            "confirmations lost": sum(
-                path.read_text().count("torture: confirmation lost\n")
-                for path in self.folder.glob("worker-*.log")
+            "clients that left before the answer": self.left,
+            "confirmations lost (web, workers)": (
+                self._lost_confirmations("web.log"),
+                self._lost_confirmations("worker-*.log"),
             ),
         }
         return books
+
+    def _lost_confirmations(self, logs: str) -> int:
+        return sum(path.read_text().count("torture: confirmation lost\n") for path in self.folder.glob(logs))
 
     def _balance_jobs(self, books: Books, ids: list[str], connection: psycopg.Connection) -> None:
         rows = connection.execute(
@@ -314,7 +326,7 @@ class Chamber:
         self.jobs = {row[0]: row for row in rows}
         self.numbers = {row[0]: int(row[6].removeprefix("job-")) for row in rows}
         statuses = Counter(row[1] for row in rows)
-        books.check("jobs", len(rows) == self.plan.jobs, len(rows))
+        books.check("jobs, once each", sorted(self.numbers.values()) == [*range(self.plan.jobs)], len(rows))
         books.check("answers to submissions", set(ids) == set(self.jobs) and len(set(ids)) == len(ids))
         books.check("statuses", set(statuses) == {"completed"}, statuses)
         wrong = [row[0] for row in rows if row[1] == "completed" and row[2] != text_of(self.numbers[row[0]])]
@@ -389,17 +401,18 @@ class Chamber:
         }
 
     def _balance_sizes(self, books: Books) -> None:
-        (threads, memory_kb), (after, memory_after_kb) = self.web_before, self.web_after
-        books.check("threads of the web process", after <= threads + 6, (threads, after))
-        books.check(
-            "memory of the web process", memory_after_kb < memory_kb + 100_000, (memory_kb, memory_after_kb)
-        )
-        for its_threads, its_memory_kb in self.worker_sizes:
-            books.check("threads of a worker", its_threads <= self.plan.concurrency + 20, its_threads)
-            books.check("memory of a worker", its_memory_kb < 300_000, its_memory_kb)
+        before, after = self.web_before, self.web_after
+        grown = after.memory_kb - before.memory_kb
+        books.check("threads of the web process", after.threads <= before.threads + 6, (before, after))
+        books.check("connections of the web process", after.sockets <= before.sockets + 6, (before, after))
+        books.check("memory of the web process", grown < 100_000, (before, after))
+        for size in self.worker_sizes:
+            books.check("threads of a worker", size.threads <= self.plan.concurrency + 20, size)
+            books.check("connections of a worker", size.sockets <= self.plan.concurrency + 40, size)
+            books.check("memory of a worker", size.memory_kb < 300_000, size)
         books.counts |= {
-            "web process (threads, MB)": [(threads, memory_kb // 1024), (after, memory_after_kb // 1024)],
-            "workers (threads, MB)": [(count, kb // 1024) for count, kb in self.worker_sizes],
+            "web process (threads, sockets, MB)": [before.told, after.told],
+            "workers (threads, sockets, MB)": [size.told for size in self.worker_sizes],
         }
 
 
@@ -408,8 +421,25 @@ def _is_told(number: int) -> bool:
     return number % 4 == 0
 
 
-def _size(pid: int) -> tuple[int, int]:
-    return len(list(Path(f"/proc/{pid}/task").iterdir())), resident_kb(pid)
+@dataclass(frozen=True)
+class Size:
+    """What a process has: of sockets, those for listening and its own inner ones too."""
+
+    threads: int
+    sockets: int
+    memory_kb: int
+
+    @property
+    def told(self) -> tuple[int, int, int]:
+        return self.threads, self.sockets, self.memory_kb // 1024
+
+
+def _size(pid: int) -> Size:
+    sockets = 0
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            sockets += str(descriptor.readlink()).startswith("socket:")
+    return Size(len(list(Path(f"/proc/{pid}/task").iterdir())), sockets, resident_kb(pid))
 
 
 def _one(connection: psycopg.Connection, query: str) -> int:
