@@ -1,14 +1,21 @@
-"""What one worker at a time does for all of them: lapsed leases, deadlines, retention, old breakers."""
+"""What one worker at a time does for all of them: lapsed leases, deadlines, retention, and small chores.
+
+A chore of a package below is a function that does a bounded piece of it; one of a package above has a lease
+of its own.
+"""
 
 from __future__ import annotations
 
 from django.conf import settings
+
+from accounts import sessions
 
 from . import breakers, lapses, leases, retention
 
 NAME = "sweeper"
 _LONGEST_PERIOD_S = 5.0
 _MOST_BATCHES = 20
+_CHORES = (breakers.forget_old, sessions.forget_expired)
 
 
 def period_s() -> float:
@@ -22,7 +29,8 @@ def sweep(owner: str) -> int:
     if fence is None:
         return 0
     ended = lapses.reap()
-    breakers.forget_old()
+    for chore in _CHORES:
+        chore()
     for _ in range(_MOST_BATCHES):
         if not (leases.is_held(NAME, owner, fence) and retention.expire()):
             break

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from accounts import sessions
 from accounts.sessions import POLL_HEADER
 from tests.config.loading import settings_with
 
@@ -145,3 +149,18 @@ def test_cookies_go_over_tls_alone_in_production() -> None:
     settings = settings_with(CHANGEOVER_ENV="production")
 
     assert settings["SESSION_COOKIE_SECURE"] == settings["CSRF_COOKIE_SECURE"] == "True"
+
+
+def test_expired_sessions_are_forgotten_the_oldest_first_and_some_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "_MOST_AT_ONCE", 2)
+    now = timezone.now()
+    for hours in (-3, -1, -2, 1):
+        ends_at = now + timedelta(hours=hours)
+        Session.objects.create(session_key=str(hours), session_data="", expire_date=ends_at)
+
+    assert sessions.forget_expired() == 2
+    assert set(Session.objects.values_list("pk", flat=True)) == {"-1", "1"}
+    assert [sessions.forget_expired() for _ in range(2)] == [1, 0]
+    assert Session.objects.get().pk == "1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 
 from apikeys.models import ApiKey
 from generation import leases, retention, sweeping
@@ -64,6 +65,15 @@ def test_one_worker_sweeps_and_another_when_its_lease_has_lapsed(key: ApiKey) ->
     assert sweeping.sweep("second") == 0
     Lease.objects.update(expires_at=seconds_ago(1))
     assert sweeping.sweep("second") == 1
+
+
+def test_sweeping_deletes_the_rows_of_sessions_that_are_over(key: ApiKey) -> None:
+    for name, ends_at in (("over", seconds_ago(1)), ("lasting", seconds_ago(-600))):
+        Session.objects.create(session_key=name, session_data="", expire_date=ends_at)
+
+    sweeping.sweep("worker")
+
+    assert Session.objects.get().session_key == "lasting"
 
 
 def test_worker_that_stops_leaves_the_sweeping_to_the_next(key: ApiKey) -> None:
