@@ -11,6 +11,7 @@ import hashlib
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -71,13 +72,21 @@ def note_failure(backend: str, *, name: str, reason: str, retry_after_s: float, 
         log.error("breaker_opened", backend=backend, config=name, because=reason)
 
 
-def note_success(backend: str) -> None:
-    """It is there again, whoever found out."""
+def note_success(backend: str) -> bool:
+    """It is there again, whoever found out. True if that closed its breaker."""
+    well: dict[str, Any] = {
+        "failures": 0,
+        "probes": 0,
+        "opened_at": None,
+        "probe_at": None,
+        "probe_until": None,
+    }
     breaker = Breaker.objects.filter(backend=backend)
-    closed = breaker.filter(opened_at__isnull=False).count()
-    breaker.update(failures=0, opened_at=None, probes=0, probe_at=None, probe_until=None)
-    if closed:
+    if breaker.filter(opened_at__isnull=False).update(**well):
         log.warning("breaker_closed", backend=backend)
+        return True
+    breaker.update(**well)
+    return False
 
 
 def begin_probe(backend: str, *, hold_s: float) -> bool:

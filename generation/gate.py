@@ -10,7 +10,7 @@ from django.conf import settings
 from llmbackends.errors import BackendError
 from llmconfigs.active import selected
 
-from . import breakers
+from . import breakers, postponements
 from .breakers import BreakerState
 from .database_threads import DatabaseThreads
 from .outcomes import Trace
@@ -73,7 +73,8 @@ class Gate:
                 was_probe=was_probe,
             )
         elif by.backend in self._known:
-            await self._database.run(breakers.note_success, by.backend)
+            if await self._database.run(breakers.note_success, by.backend):
+                await self._database.run(postponements.bring_forward, by.config_id)
         else:
             return False
         return await self.refresh()

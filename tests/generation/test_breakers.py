@@ -120,7 +120,7 @@ def test_successful_probe_closes_it() -> None:
     probe_is_due()
     breakers.begin_probe(MAIN, hold_s=30)
 
-    breakers.note_success(MAIN)
+    assert [breakers.note_success(MAIN) for _ in range(2)] == [True, False]
 
     assert not is_open()
     assert not breakers.open_breakers().exists()

@@ -14,7 +14,7 @@ from generation import execution
 from generation.models import Breaker, GenerationJob, JobStatus
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
-from tests.generation.jobs import queue_job, wait_for_status, wait_until
+from tests.generation.jobs import queue_job, seconds_ago, wait_for_status, wait_until
 from tests.generation.test_runner import running
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,6 +33,12 @@ def activate(name: str, **options: object) -> LLMConfig:
     config = LLMConfig.objects.create(name=name, provider="dummy", model_name="dummy", options=options)
     activation.activate(config, by=SYSTEM.actor, force_reason="the test says so")
     return config
+
+
+def mend(config: LLMConfig) -> None:
+    """The same version of it works now."""
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE llmconfigs_llmconfig SET options = '{}' WHERE id = %s", [config.pk])
 
 
 def is_open() -> bool:
@@ -62,12 +68,25 @@ def test_one_job_tries_and_all_run_when_the_model_is_back(key: ApiKey) -> None:
     with running():
         wait_until(is_open)
         wait_until(lambda: Breaker.objects.get().probes >= 1)
-        with connection.cursor() as cursor:  # the same version of it, which works now
-            cursor.execute("UPDATE llmconfigs_llmconfig SET options = '{}' WHERE id = %s", [config.pk])
+        mend(config)
         for job in jobs:
             wait_for_status(job, JobStatus.COMPLETED, timeout_s=30)
 
     assert not is_open()
+
+
+def test_jobs_that_were_put_off_for_long_run_soon_after_the_model_is_back(key: ApiKey) -> None:
+    config = activate("Away", fail="unavailable")
+    jobs = [queue_job(key) for _ in range(5)]
+
+    with running():
+        wait_until(is_open)
+        wait_until(lambda: Breaker.objects.get().probes >= 1)
+        waiting = GenerationJob.objects.filter(pk__in=[job.pk for job in jobs[:-1]])
+        waiting.update(run_after=seconds_ago(-300), config=config, provider="dummy")
+        mend(config)
+        for job in jobs:
+            wait_for_status(job, JobStatus.COMPLETED, timeout_s=30)
 
 
 def test_another_configuration_is_not_held_up_by_the_breaker_of_the_former(
