@@ -136,10 +136,13 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
 ]
 LOGIN_ATTEMPTS = env.whole_number("LOGIN_ATTEMPTS", default=5, least=1)
+# Of all names together, from one address; 0 is no limit.
+LOGIN_ATTEMPTS_PER_ADDRESS = env.whole_number("LOGIN_ATTEMPTS_PER_ADDRESS", default=50)
 LOGIN_COOL_OFF_S = env.number("LOGIN_COOL_OFF_S", default=900, least=1)
 # How many proxies of one's own append to X-Forwarded-For; 0: the header is not believed.
 TRUSTED_PROXY_COUNT = env.whole_number("TRUSTED_PROXY_COUNT", default=0)
 
+AXES_HANDLER = "accounts.lockout.TwoLimits"
 AXES_FAILURE_LIMIT = LOGIN_ATTEMPTS
 AXES_COOLOFF_TIME = timedelta(seconds=LOGIN_COOL_OFF_S)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import connections
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -97,6 +99,78 @@ def test_other_names_and_addresses_are_not_locked(user: User, client: Client) ->
 
     assert log_in(client, username="lee").status_code == 302
     assert log_in(Client(), REMOTE_ADDR="192.0.2.8").status_code == 302
+
+
+@pytest.fixture
+def sprayed(user: User) -> Iterator[Client]:
+    """From whose address one password was tried with as many names as an address may."""
+    with override_settings(LOGIN_ATTEMPTS_PER_ADDRESS=8):
+        client = Client()
+        answers = [log_in(client, password="123", username=f"name-{number}") for number in range(8)]
+        assert [answer.status_code for answer in answers] == [200] * 7 + [429]
+        yield client
+
+
+def test_too_many_failures_with_many_names_lock_the_address(sprayed: Client) -> None:
+    locked = log_in(sprayed)
+
+    assert locked.status_code == 429
+    assert locked["Retry-After"] == "900"
+    assert "Too many logins from here have failed." in locked.content.decode()
+    assert the_event(Action.LOGIN_LOCKED).details == {"failures": 8}
+
+
+def test_other_addresses_are_not_locked_by_many_names(sprayed: Client) -> None:
+    assert log_in(sprayed, REMOTE_ADDR="192.0.2.8").status_code == 302
+
+
+def test_lock_of_an_address_ends_after_the_cool_off(sprayed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = timezone.now() + timedelta(seconds=905)
+    monkeypatch.setattr("axes.handlers.proxy.now", lambda: later)
+
+    assert log_in(sprayed).status_code == 302
+
+
+@override_settings(LOGIN_ATTEMPTS_PER_ADDRESS=4)
+def test_login_that_succeeds_forgets_no_failures_of_other_names(user: User) -> None:
+    """Else who has a login could go on guessing those of others."""
+    for number in range(3):
+        log_in(Client(), password="123", username=f"name-{number}")
+        assert log_in(Client()).status_code == 302
+
+    assert log_in(Client(), password="123", username="name-3").status_code == 429
+
+
+@override_settings(LOGIN_ATTEMPTS_PER_ADDRESS=2)
+def test_people_whose_address_is_not_known_share_no_lock(user: User, client: Client) -> None:
+    for number in range(4):
+        log_in(client, password="123", username=f"name-{number}", REMOTE_ADDR="")
+
+    assert log_in(client, REMOTE_ADDR="").status_code == 302
+
+
+@override_settings(LOGIN_ATTEMPTS_PER_ADDRESS=0)
+def test_without_a_limit_no_address_is_locked(user: User, client: Client) -> None:
+    for number in range(60):
+        log_in(client, password="123", username=f"name-{number}")
+
+    assert log_in(client).status_code == 302
+
+
+def test_address_is_unlocked_by_the_documented_command(sprayed: Client) -> None:
+    call_command("axes_reset_ip", "127.0.0.1", stdout=StringIO())
+
+    assert log_in(sprayed).status_code == 302
+
+
+def test_name_is_unlocked_by_the_documented_command(user: User, client: Client) -> None:
+    for _ in range(3):
+        log_in(client, password="wrong")
+    assert log_in(client).status_code == 429
+
+    call_command("axes_reset_username", "kim", stdout=StringIO())
+
+    assert log_in(client).status_code == 302
 
 
 def test_forged_header_brings_no_new_tries(user: User, client: Client) -> None:
