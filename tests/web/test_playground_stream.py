@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import LazySettings
 
 from generation.draining import draining
 from llmconfigs.models import LLMConfig
@@ -238,9 +239,10 @@ def test_more_streams_than_database_connections(mina: Visitor, activate: Callabl
 
 @pytest.mark.parametrize("path", [URL, "/playground/ask/"])
 def test_more_questions_wait_for_their_answer_than_database_connections(
-    mina: Visitor, activate: Callable[..., LLMConfig], path: str
+    mina: Visitor, activate: Callable[..., LLMConfig], settings: LazySettings, path: str
 ) -> None:
     """A model may think for a minute before its first word."""
+    settings.API_DRAIN_S = 0.2
     count = 24
     with model_that(faults.silence) as service, ThreadPoolExecutor(count) as threads:
         activate("vllm", endpoint_url=service.url)
