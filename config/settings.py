@@ -231,7 +231,11 @@ REDIS_URL = env.secret("REDIS_URL", default="")
 
 # --- Where calls may go. With LLM_ALLOW_REMOTE the internet is a zone of its own.
 
-OUTGOING_ZONES = env.parsed("OUTGOING_ZONES", parse_zones, default="loopback=127.0.0.0/8, ::1, localhost")
+_LOOPBACK = "loopback=127.0.0.0/8, ::1, localhost"
+OUTGOING_ZONES = env.parsed("OUTGOING_ZONES", parse_zones, default=_LOOPBACK)
+WEBHOOK_ZONES = env.parsed(
+    "WEBHOOK_ZONES", parse_zones, default=env.text("OUTGOING_ZONES", default=_LOOPBACK)
+)
 OWN_PORTS = own_ports(DATABASES["default"], REDIS_URL)
 
 # --- Never stale: what a process knows of the configurations and keys
@@ -282,6 +286,7 @@ WEBHOOK_TIMEOUT_S = env.number("WEBHOOK_TIMEOUT_S", default=15, least=1, most=30
 WEBHOOK_RETRY_FOR_S = env.number("WEBHOOK_RETRY_FOR_S", default=3 * 86_400, least=0)
 WEBHOOK_DISABLE_AFTER_S = env.number("WEBHOOK_DISABLE_AFTER_S", default=5 * 86_400, least=60)
 WEBHOOK_RETENTION_S = env.number("WEBHOOK_RETENTION_S", default=30 * 86_400, least=0)
+WEBHOOK_ENDPOINTS_PER_KEY = env.whole_number("WEBHOOK_ENDPOINTS_PER_KEY", default=5)
 
 # --- The API
 

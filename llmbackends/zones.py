@@ -119,12 +119,14 @@ LOOPBACK: Final = Zone(
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
     """Where calls may go. `closed_ports`: of the application's own services, on which nothing is called.
+    `setting`: in which an operator names the zones.
 
     All that require raise AddressNotAllowed (`details["problems"]` as in validation.require_valid).
     """
 
     zones: tuple[Zone, ...] = (LOOPBACK,)
     closed_ports: frozenset[int] = frozenset()
+    setting: str = "OUTGOING_ZONES"
 
     def lists(self, host: str, port: int) -> bool:
         return any(zone.lists(host, port) for zone in self.zones)
@@ -145,7 +147,7 @@ class AddressPolicy:
 
     def refuse_unknown(self, host: str) -> NoReturn:
         """For a name that no zone lists and that resolves to nothing."""
-        _refuse(_UNKNOWN, host=host, zones=self._names)
+        _refuse(_UNKNOWN, host=host, zones=self._names, setting=self.setting)
 
     def _require(self, host: str, addresses: Iterable[Address], port: int, *, is_listed: bool) -> None:
         for address in addresses:
@@ -153,7 +155,7 @@ class AddressPolicy:
             if is_never_called(address):
                 _refuse(_NEVER, address=shown)
             if not is_listed and not any(zone.holds(address, port) for zone in self.zones):
-                _refuse(_OUTSIDE, address=shown, port=port, zones=self._names)
+                _refuse(_OUTSIDE, address=shown, port=port, zones=self._names, setting=self.setting)
 
     @property
     def _names(self) -> str:
@@ -236,9 +238,9 @@ _NEVER = gettext_noop(
 )
 _OUTSIDE = gettext_noop(
     "%(address)s, port %(port)s, is in none of the zones that this installation may call (%(zones)s). Use a "
-    "service inside them, or have its host or network added to OUTGOING_ZONES."
+    "service inside them, or have its host or network added to %(setting)s."
 )
 _UNKNOWN = gettext_noop(
     "The name “%(host)s” cannot be resolved here, and none of the zones that this installation may call "
-    "(%(zones)s) lists it. Correct it, or have it added to OUTGOING_ZONES."
+    "(%(zones)s) lists it. Correct it, or have it added to %(setting)s."
 )

@@ -55,7 +55,12 @@ def ensure_reachable(spec: BackendSpec) -> None:
     provider = get_provider(spec.provider)
     if not spec.endpoint_url or _is_own_service(provider, spec.endpoint_url):
         return
-    target, policy = _target_of(spec), addresses()
+    require_reachable(_target_of(spec), addresses())
+
+
+def require_reachable(target: Target, policy: AddressPolicy) -> None:
+    """Looks the name up if no zone lists it: it takes up to LOOK_UP_TIMEOUT_S. Raises AddressNotAllowed."""
+    policy.require_host(target.host, target.port)
     if not is_name(target.host) or policy.lists(target.host, target.port):
         return
     found = _look_up(target.host)

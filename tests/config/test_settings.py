@@ -42,6 +42,13 @@ def test_zones_are_read_from_their_variable() -> None:
     assert "loopback" not in zones
 
 
+def test_webhooks_may_go_where_calls_may_unless_they_have_zones_of_their_own() -> None:
+    assert "10.1.0.0/16" in settings_with(OUTGOING_ZONES="gpu=10.1.0.0/16")["WEBHOOK_ZONES"]
+    zones = settings_with(OUTGOING_ZONES="gpu=10.1.0.0/16", WEBHOOK_ZONES="apps=10.2.0.0/16")["WEBHOOK_ZONES"]
+    assert "10.2.0.0/16" in zones
+    assert "10.1.0.0/16" not in zones
+
+
 def test_wrong_zone_stops_the_start_with_its_name() -> None:
     message = refusal_of(OUTGOING_ZONES="gpu=10.1.0.5/16")
 
