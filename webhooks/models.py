@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import uuid_utils.compat
@@ -11,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from apikeys.models import ApiKey
 from llmconfigs.fields import SealedSecretField
+
+_END_OF_HOST = re.compile(r"[/?#]")
 
 
 def new_id() -> uuid.UUID:
@@ -24,9 +27,23 @@ class DisabledBecause(models.TextChoices):
     GONE = "gone", _("Answered that it is gone (410)")
 
 
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+    def kept(self) -> WebhookEndpointQuerySet:
+        return self.filter(removed_at=None)
+
+    def visible_to(self, key: ApiKey, *, all_keys: bool) -> WebhookEndpointQuerySet:
+        return self.kept() if all_keys else self.kept().filter(key=key)
+
+    def noticeable(self) -> WebhookEndpointQuerySet:
+        """Those of which staff is told: nobody switched them off, they stopped working."""
+        stopped = (DisabledBecause.FAILING, DisabledBecause.GONE)
+        return self.kept().filter(disabled_because__in=stopped, noticed_at=None)
+
+
 class WebhookEndpoint(models.Model):
     """An address that one API key has registered. Messages are signed with `secret` and, until it ends, with
-    `previous_secret` too.
+    `previous_secret` too. One with a `removed_at` is gone for everybody: it is switched off as well, and its
+    row stays only for as long as its deliveries do.
 
     `failing_since`: the first failure after the last success. `held_until`: when it wants to be called again,
     as it said with a 429 or 503. Switched off while `disabled_at` is set; `noticed_at`: when staff put the
@@ -55,14 +72,39 @@ class WebhookEndpoint(models.Model):
         _("why"), max_length=10, choices=DisabledBecause, blank=True, default="", editable=False
     )
     noticed_at = models.DateTimeField(_("notice put away"), null=True, editable=False)
+    removed_at = models.DateTimeField(_("removed"), null=True, editable=False)
+
+    objects = WebhookEndpointQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("webhook endpoint")
         verbose_name_plural = _("webhook endpoints")
         ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key", "url"], condition=Q(removed_at=None), name="webhook_url_once"
+            ),
+        ]
+        indexes = [
+            # Few: the notices of the start page, and the removed ones that wait for their deliveries to go.
+            models.Index(
+                fields=["disabled_because"],
+                condition=Q(disabled_because__in=["failing", "gone"]),
+                name="webhook_stopped",
+            ),
+            models.Index(
+                fields=["removed_at"], condition=Q(removed_at__isnull=False), name="webhook_removed"
+            ),
+        ]
 
     def __str__(self) -> str:
-        return self.url
+        return self.origin
+
+    @property
+    def origin(self) -> str:
+        """Where it lies. The path may hold a token, so this is what the trail and other pages tell."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{_END_OF_HOST.split(rest, 1)[0]}"
 
 
 class Event(models.TextChoices):
@@ -126,6 +168,8 @@ class WebhookDelivery(models.Model):
                 fields=["finished_at"], condition=Q(finished_at__isnull=False), name="delivery_retention"
             ),
             models.Index(fields=["endpoint", "-id"], name="delivery_by_endpoint"),
+            # Few of many: what staff looks for, and sends again.
+            models.Index(fields=["endpoint", "-id"], condition=Q(status="failed"), name="delivery_failed"),
             models.Index(fields=["job_id"], name="delivery_by_job"),
         ]
 

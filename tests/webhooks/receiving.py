@@ -32,8 +32,10 @@ def new_secret() -> str:
 
 
 def new_endpoint(
-    key: ApiKey, url: str = NOWHERE, *, secret: str = SECRET, previous_secret: str = "", **fields: Any
+    key: ApiKey, url: str | None = None, *, secret: str = SECRET, previous_secret: str = "", **fields: Any
 ) -> WebhookEndpoint:
+    """Without a URL, one that nobody listens on and that no other endpoint has."""
+    url = f"{NOWHERE}/{secrets.token_hex(8)}" if url is None else url
     return WebhookEndpoint.objects.create(
         key=key, url=url, secret=Secret(secret), previous_secret=Secret(previous_secret), **fields
     )

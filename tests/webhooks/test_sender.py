@@ -275,7 +275,7 @@ def test_receiver_that_hangs_holds_nobody_up(key: ApiKey, settings: LazySettings
 def test_many_messages_are_sent_once_each(key: ApiKey) -> None:
     with running_receiver(TAKEN) as receiver:
         new_endpoint(key, receiver.url)
-        new_endpoint(key, receiver.url)
+        new_endpoint(key, f"{receiver.url}/second")
         jobs = [end_job(key) for _ in range(40)]
         with sending(), sending():
             wait_until(lambda: not WebhookDelivery.objects.exclude(status="delivered").exists())
