@@ -15,6 +15,7 @@ class Scope(models.TextChoices):
     GENERATE = "generate", _("Generate: submit, see and cancel own jobs")
     READ = "read", _("Read: see own jobs and usage")
     MANAGE = "manage", _("Manage: see and cancel the jobs of all keys")
+    WEBHOOKS = "webhooks", _("Webhooks: register and manage webhooks")
 
 
 class KeyState(models.TextChoices):

@@ -3,6 +3,7 @@
 generate   for who may use the playground, or add generation jobs
 read       for every owner, as long as they are active
 manage     for who may see and cancel the jobs of all
+webhooks   for who may add webhook endpoints
 
 Limits of its own may not be wider than those of the installation, except for who may change all keys.
 
@@ -33,7 +34,8 @@ _ADD_JOBS: Final = "generation.add_generationjob"
 _SEE_JOBS: Final = "generation.view_generationjob"
 _CHANGE_JOBS: Final = "generation.change_generationjob"
 _CHANGE_KEYS: Final = "apikeys.change_apikey"
-_PERMISSIONS: Final = (_PLAYGROUND, _ADD_JOBS, _SEE_JOBS, _CHANGE_JOBS, _CHANGE_KEYS)
+_ADD_WEBHOOKS: Final = "webhooks.add_webhookendpoint"
+_PERMISSIONS: Final = (_PLAYGROUND, _ADD_JOBS, _SEE_JOBS, _CHANGE_JOBS, _CHANGE_KEYS, _ADD_WEBHOOKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ def _rights(holds: Callable[[str], bool]) -> Rights:
         Scope.GENERATE: holds(_PLAYGROUND) or holds(_ADD_JOBS),
         Scope.READ: True,
         Scope.MANAGE: holds(_SEE_JOBS) and holds(_CHANGE_JOBS),
+        Scope.WEBHOOKS: holds(_ADD_WEBHOOKS),
     }
     is_free = holds(_CHANGE_KEYS)
     return Rights(

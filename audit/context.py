@@ -56,6 +56,11 @@ def command_origin(command: str) -> Origin:
     return Origin(Actor(None, f"manage.py {command} ({user})"))
 
 
+def key_actor(key: str) -> Actor:
+    """Of an API client; `key` names its key as pages do, without the secret."""
+    return Actor(None, f"API key {key}")
+
+
 def user_actor(user: Any) -> Actor:
     """Of a User; of nobody (AnonymousUser) one without an id."""
     return Actor(user.pk, user.get_username()) if user.is_authenticated else ANONYMOUS

@@ -16,6 +16,7 @@ SUBJECT_KINDS: Final[dict[str, str | Promise]] = {
     "group": _("Group"),
     "activation_request": _("Activation request"),
     "job": _("Job"),
+    "webhook": _("Webhook"),
     "secrets": _("Secrets"),
     "audit": _("Audit trail"),
 }

@@ -58,9 +58,9 @@ def jobs_page(
     if status is not None:
         jobs = jobs.filter(status=status)
     if cursor is not None:
-        jobs = jobs.filter(pk__lt=_position(cursor))
+        jobs = jobs.filter(pk__lt=position_of(cursor))
     items = tuple(jobs[: limit + 1])
-    return Page(items[:limit], _cursor(items[limit - 1]) if len(items) > limit else None)
+    return Page(items[:limit], cursor_at(items[limit - 1].pk) if len(items) > limit else None)
 
 
 def _visible(reader: ApiKey | User) -> GenerationJobQuerySet:
@@ -70,11 +70,13 @@ def _visible(reader: ApiKey | User) -> GenerationJobQuerySet:
     return GenerationJob.objects.select_related("key").visible_to_user(reader, all_keys=sees_all)
 
 
-def _cursor(last: GenerationJob) -> str:
-    return base64.urlsafe_b64encode(last.pk.bytes).rstrip(b"=").decode()
+def cursor_at(row_id: uuid.UUID) -> str:
+    """Of a page that ends with this row."""
+    return base64.urlsafe_b64encode(row_id.bytes).rstrip(b"=").decode()
 
 
-def _position(cursor: str) -> uuid.UUID:
+def position_of(cursor: str) -> uuid.UUID:
+    """Raises InvalidRequest for what is no cursor."""
     try:
         return uuid.UUID(bytes=base64.b64decode(f"{cursor}==", altchars=b"-_", validate=True))
     except (binascii.Error, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -11,6 +11,8 @@ from django.utils import timezone
 from . import messages, sender
 from .errors import EndpointSwitchedOff
 from .models import DeliveryStatus, Event, WebhookDelivery, WebhookEndpoint
+
+MOST_AT_ONCE: Final = 1000
 
 
 def redeliver(delivery: WebhookDelivery) -> WebhookDelivery:
@@ -27,6 +29,22 @@ def redeliver(delivery: WebhookDelivery) -> WebhookDelivery:
         transaction.on_commit(sender.wake_here, robust=True)
     delivery.refresh_from_db()
     return delivery
+
+
+def redeliver_failed(endpoint: WebhookEndpoint) -> int:
+    """What failed, tests apart, once more; returns how many messages: the newest, MOST_AT_ONCE at most.
+
+    Raises EndpointSwitchedOff.
+    """
+    failed = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.FAILED)
+    newest = failed.exclude(event=Event.TEST).order_by("-pk").values_list("pk", flat=True)
+    with transaction.atomic():
+        _call_now(endpoint.pk)
+        sent = failed.filter(pk__in=list(newest[:MOST_AT_ONCE])).update(
+            status=DeliveryStatus.PENDING, finished_at=None, **_new_round()
+        )
+        transaction.on_commit(sender.wake_here, robust=True)
+    return sent
 
 
 def send_test(endpoint: WebhookEndpoint) -> WebhookDelivery:

@@ -41,6 +41,8 @@ def target_of(url: str) -> Target:
     if "#" in url:
         raise UrlRefused("A URL to call has no #fragment. Leave it out.")
     try:
+        if not url.startswith(("https://", "http://")):
+            raise ValueError
         return plain_target_of(url)
     except ValueError:
         raise UrlRefused(

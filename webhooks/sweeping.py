@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Value
+from django.db.models import Exists, OuterRef, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -20,6 +20,8 @@ NAME = "webhook-sweeper"
 PERIOD_S = 60.0
 _BATCH = 500
 _MOST_BATCHES = 20
+_REMOVED_FOR_S = 3600.0
+"""A job that ended while its endpoint was being removed may have made a delivery a moment later."""
 
 
 def sweep(owner: str) -> None:
@@ -28,6 +30,7 @@ def sweep(owner: str) -> None:
     if fence is None:
         return
     give_up_old()
+    forget_removed()
     for _ in range(_MOST_BATCHES):
         if not (leases.is_held(NAME, owner, fence) and delete_old()):
             break
@@ -66,6 +69,13 @@ def delete_old() -> bool:
         WebhookAttempt.objects.filter(delivery__in=ids).delete()
         WebhookDelivery.objects.filter(pk__in=ids).delete()
     return len(picked) == _BATCH
+
+
+def forget_removed() -> int:
+    """Endpoints that were removed, once the last of their deliveries is gone; returns how many rows."""
+    has_deliveries = Exists(WebhookDelivery.objects.filter(endpoint=OuterRef("pk")))
+    removed = WebhookEndpoint.objects.filter(~has_deliveries, removed_at__lte=_ago(_REMOVED_FOR_S))
+    return removed.delete()[0]
 
 
 def release(owner: str) -> None:

@@ -31,6 +31,8 @@ MANAGING = ("generation.view_generationjob", "generation.change_generationjob")
         (MANAGING, ["read", "manage"]),
         (MANAGING[:1], ["read"]),
         (("apikeys.change_apikey",), ["read"]),
+        (("webhooks.add_webhookendpoint",), ["read", "webhooks"]),
+        (("webhooks.change_webhookendpoint",), ["read"]),
     ],
 )
 @pytest.mark.django_db
