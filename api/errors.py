@@ -32,6 +32,13 @@ from generation.errors import (
     ResultExpired,
 )
 from generation.failures import API_ERRORS, PublicError
+from webhooks.errors import (
+    DeliveryNotFound,
+    EndpointConflict,
+    EndpointNotFound,
+    InvalidEndpoint,
+    NotOwnEndpoint,
+)
 
 from .responses import json_response
 from .validation import first_problem
@@ -174,6 +181,11 @@ _TRANSLATIONS: Final[tuple[tuple[type[Exception], Callable[[Any], ApiError]], ..
     (JobFinished, lambda error: ApiError("conflict", error.message)),
     (JobNotRerunnable, lambda error: ApiError("conflict", error.message)),
     (ResultExpired, lambda error: ApiError("result_expired", error.message)),
+    (InvalidEndpoint, lambda error: ApiError("invalid_request", error.message, param=error.param)),
+    (EndpointNotFound, lambda error: ApiError("not_found", error.message)),
+    (NotOwnEndpoint, lambda error: ApiError("permission_denied", error.message)),
+    (EndpointConflict, lambda error: ApiError("conflict", error.message)),
+    (DeliveryNotFound, lambda error: ApiError("not_found", error.message)),
     (RequestDataTooBig, lambda error: too_large()),
     (SuspiciousOperation, lambda error: ApiError("invalid_request")),
     (Http404, lambda error: _no_such_address()),

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Body, Query, Router
 from pydantic import BaseModel, Field
 
-from apikeys import limits
 from apikeys.models import ApiKey
 from generation import selectors, submission
 from generation.models import GenerationJob, JobStatus
@@ -20,8 +19,9 @@ from .answers import Generation, GenerationList, Status, generation
 from .authentication import to_cancel, to_read, to_submit
 from .errors import ApiError
 from .event_streams import event_stream
+from .limited import within_limits
 from .openapi import RATE_LIMIT_HEADERS, documented, header_parameter, json_examples
-from .parameters import refuse_stray_parameters
+from .parameters import cursor_field, refuse_stray_parameters
 from .requests import Submission
 from .responses import json_response
 
@@ -45,12 +45,7 @@ _REPLAYED = "`true` if the Idempotency-Key had been used before."
 
 class Listing(BaseModel):
     status: Status | None = Field(None, description="Only generations in this status.")
-    cursor: str | None = Field(
-        None,
-        description="The `next_cursor` of the page before.",
-        max_length=100,
-        json_schema_extra={"pattern": selectors.CURSOR_PATTERN},
-    )
+    cursor: str | None = cursor_field(selectors.CURSOR_PATTERN)
     limit: int = Field(20, ge=1, le=selectors.MAX_PAGE, description="How many at most.")
 
 
@@ -212,16 +207,17 @@ async def rerun_generation(request: HttpRequest, generation_id: str) -> HttpResp
     With an `Idempotency-Key` this can be repeated safely too: the same key for the same generation returns
     the same new one, marked by `Idempotent-Replayed: true`; for anything else it is refused.
     """
-    async with await limits.admit(_key(request)) as admission:
+
+    async def answer() -> HttpResponse:
         job = await _find(request, generation_id)
         idempotency_key = headers.idempotency_key(request.headers)
         submitted = await in_thread(submission.rerun, job, key=_key(request), idempotency_key=idempotency_key)
         response = _accepted(submitted.job, status=202)
-    if not submitted.created:
-        response["Idempotent-Replayed"] = "true"
-    for name, value in admission.headers.items():
-        response[name] = value
-    return response
+        if not submitted.created:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    return await within_limits(_key(request), answer)
 
 
 def _key(request: HttpRequest) -> ApiKey:

@@ -14,7 +14,8 @@ wait for it, or follow it as it is written.
 
 **Keys.** Send your API key as `Authorization: Bearer <key>` or as `x-api-key: <key>`. A key has scopes:
 `generate` submits generations, and sees and cancels its own; `read` sees its own; `manage` sees and cancels
-those of all keys. Somebody else's generation is answered as if it did not exist.
+those of all keys; `webhooks` registers webhooks and changes its own. Somebody else's generation is answered
+as if it did not exist.
 
 **Errors** have one form, `{"error": {"code", "message", "type", "param"}}`: `code` for programs, `message`
 for people, `param` names the field that is wrong. Every answer has an `X-Request-ID`; send your own, of up to

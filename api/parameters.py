@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from .errors import ApiError
+
+
+def cursor_field(pattern: str) -> Any:
+    """Of a list in pages; `pattern`: of the cursors that its selector gives."""
+    return Field(
+        None,
+        description="The `next_cursor` of the page before.",
+        max_length=100,
+        json_schema_extra={"pattern": pattern},
+    )
 
 
 def refuse_stray_parameters(request: HttpRequest, known: type[BaseModel]) -> None:

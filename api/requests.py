@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 from django.conf import settings
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -24,6 +23,8 @@ from pydantic_core import PydanticCustomError
 from generation import generators
 from generation.requests import GenerationRequest
 
+from .fields import NO_NUL, Strict, whole, without_nul
+
 MAX_MESSAGES = 1000
 MAX_PARTS = 100
 MAX_METADATA = 16
@@ -34,17 +35,6 @@ _DATA_URL_PATTERN = (
     "([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
 )
 _DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,(.+)", re.DOTALL)
-
-
-def _without_nul(text: str) -> str:
-    if "\x00" in text:
-        raise PydanticCustomError("nul", "it holds a NUL character, which is not allowed in text")
-    return text
-
-
-def _whole(number: Any) -> Any:
-    """To JSON, and to its schemas, 3.0 is the same number as 3."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def _image_data(url: str) -> str:
@@ -59,15 +49,10 @@ def _image_data(url: str) -> str:
     return url
 
 
-_NO_NUL: JsonDict = {"pattern": r"^[^\u0000]*$"}
-Text = Annotated[str, Field(min_length=1, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)]
+Text = Annotated[str, Field(min_length=1, json_schema_extra=NO_NUL), AfterValidator(without_nul)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class TextPart(_Strict):
+class TextPart(Strict):
     type: Literal["text"]
     text: Text
 
@@ -75,7 +60,7 @@ class TextPart(_Strict):
         return {"type": "text", "text": self.text}
 
 
-class ImageUrl(_Strict):
+class ImageUrl(Strict):
     url: Annotated[
         str,
         AfterValidator(_image_data),
@@ -86,7 +71,7 @@ class ImageUrl(_Strict):
     ]
 
 
-class ImagePart(_Strict):
+class ImagePart(Strict):
     type: Literal["image_url"]
     image_url: ImageUrl
 
@@ -130,7 +115,7 @@ _IMAGES_FROM_THE_USER: JsonDict = {
 }
 
 
-class Message(_Strict):
+class Message(Strict):
     model_config = ConfigDict(json_schema_extra=_IMAGES_FROM_THE_USER)
 
     role: Literal["system", "user", "assistant"]
@@ -153,11 +138,11 @@ class Message(_Strict):
 
 MetadataName = Annotated[
     str,
-    Field(min_length=1, max_length=MAX_METADATA_NAME, json_schema_extra=_NO_NUL),
-    AfterValidator(_without_nul),
+    Field(min_length=1, max_length=MAX_METADATA_NAME, json_schema_extra=NO_NUL),
+    AfterValidator(without_nul),
 ]
 MetadataValue = Annotated[
-    str, Field(max_length=MAX_METADATA_VALUE, json_schema_extra=_NO_NUL), AfterValidator(_without_nul)
+    str, Field(max_length=MAX_METADATA_VALUE, json_schema_extra=NO_NUL), AfterValidator(without_nul)
 ]
 
 
@@ -169,7 +154,7 @@ _ONE_OF_TWO: JsonDict = {
 }
 
 
-class Submission(_Strict):
+class Submission(Strict):
     """One text to generate, from a prompt or from messages."""
 
     model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
@@ -186,12 +171,12 @@ class Submission(_Strict):
         description="Which generator answers. There is one: `text-v1`.",
         json_schema_extra={"enum": list(generators.generator_names())},
     )
-    priority: Annotated[int, BeforeValidator(_whole)] = Field(
+    priority: Annotated[int, BeforeValidator(whole)] = Field(
         3, ge=1, le=5, description="1 is the most urgent, 5 the least."
     )
     # The bounds of the number, and not of the choice between it and null: else the schema loses them.
     expires_in_s: (
-        Annotated[int, Field(ge=1, le=int(settings.GENERATION_LONGEST_DEADLINE_S)), BeforeValidator(_whole)]
+        Annotated[int, Field(ge=1, le=int(settings.GENERATION_LONGEST_DEADLINE_S)), BeforeValidator(whole)]
         | None
     ) = Field(
         None,

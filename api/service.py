@@ -17,7 +17,9 @@ from .docs import DocsPage
 from .errors import ERRORS, answer_error, error_response, handle_errors_of
 from .frontdoor.openapi import add_front_door
 from .generations import router
+from .parser import StrictParser
 from .usage import router as usage_router
+from .webhooks import router as webhooks_router
 
 
 class Api(NinjaAPI):
@@ -32,12 +34,14 @@ api = Api(
     version="1.0.0",
     description=openapi.DESCRIPTION,
     urls_namespace="api",
+    parser=StrictParser(),
     # No validator: it is a service of others, to whom the description would be sent.
     docs=DocsPage(settings={"persistAuthorization": False, "validatorUrl": None}),
 )
 handle_errors_of(api)
 api.add_router("", router)
 api.add_router("", usage_router)
+api.add_router("", webhooks_router)
 
 
 def api_urls() -> tuple[list[URLResolver | URLPattern], str, str]:

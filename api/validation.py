@@ -57,7 +57,7 @@ def _lowered(message: str) -> str:
 
 
 _BODY = {
-    "missing": "The request needs a body: a JSON object with a prompt or messages.",
+    "missing": "The request needs a body: a JSON object.",
     "model_type": "The body must be a JSON object.",
     "model_attributes_type": "The body must be a JSON object.",
 }

@@ -18,9 +18,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from apikeys import issuing, rights
 from apikeys.issuing import IssuedKey
-from apikeys.models import ApiKey, KeyState, Scope
+from apikeys.models import ApiKey, KeyState, Scope, client_scopes
 from apikeys.rights import Rights
 from usage.selectors import requests_of_day
+from webhooks.registered import endpoint_counts
 
 from .access import logged_in, needs
 from .parts import whole_or_part
@@ -38,6 +39,7 @@ class ShownKey:
     state: KeyState
     allows: tuple[str, ...]
     requests_today: int
+    webhooks: int
 
 
 class KeyForm(forms.Form):
@@ -59,7 +61,7 @@ class KeyForm(forms.Form):
         super().__init__(*args, **kwargs)
         scopes = self.fields["scopes"]
         scopes.choices = [(scope.value, scope.label) for scope in allowed.scopes]  # type: ignore[attr-defined]
-        scopes.initial = [scope.value for scope in allowed.scopes if scope is not Scope.MANAGE]
+        scopes.initial = [scope.value for scope in allowed.scopes if scope.value in client_scopes()]
         for name, most in (
             ("requests_per_minute", allowed.per_minute),
             ("concurrent_requests", allowed.at_once),
@@ -122,12 +124,14 @@ def _shown(user: Any) -> list[ShownKey]:
     own = list(ApiKey.objects.filter(owner=user.pk).select_related("owner").order_by("-pk"))
     held = {scope.value for scope in rights.rights_of(user).scopes}
     today = requests_of_day([key.pk for key in own], datetime.now(UTC).date())
+    webhooks = endpoint_counts([key.pk for key in own])
     shown = [
         ShownKey(
             key,
             key.state_at(now),
             tuple(str(Scope(scope).label) for scope in key.scopes if scope in held),
             today.get(key.pk, 0),
+            webhooks.get(key.pk, 0),
         )
         for key in own
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -13,7 +13,10 @@ import pytest
 from django.contrib.staticfiles import finders
 
 from generation.models import GenerationJob
+from llmbackends.zone_setting import parse_zones
 from tests.api.callers import Caller
+from tests.webhooks.endpoints_support import a_failed_delivery
+from webhooks.models import WebhookEndpoint
 
 URL = "/api/v1/generations"
 PROVIDER_WORDS = re.compile(
@@ -62,6 +65,16 @@ def test_page_lists_all_operations(page: dict[str, Any]) -> None:
         ("post", "/api/v1/generations/{generation_id}/cancel"),
         ("post", "/api/v1/generations/{generation_id}/rerun"),
         ("get", "/api/v1/usage"),
+        ("post", "/api/v1/webhooks"),
+        ("get", "/api/v1/webhooks"),
+        ("get", "/api/v1/webhooks/{webhook_id}"),
+        ("patch", "/api/v1/webhooks/{webhook_id}"),
+        ("delete", "/api/v1/webhooks/{webhook_id}"),
+        ("post", "/api/v1/webhooks/{webhook_id}/rotate-secret"),
+        ("post", "/api/v1/webhooks/{webhook_id}/test"),
+        ("get", "/api/v1/webhooks/{webhook_id}/deliveries"),
+        ("get", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}"),
+        ("post", "/api/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver"),
         ("post", "/v1/chat/completions"),
         ("post", "/v1/completions"),
         ("post", "/v1/responses"),
@@ -154,6 +167,49 @@ def test_answers_keep_the_schema(page: dict[str, Any], member: Caller, row: dict
     for template, answer in answers.items():
         content = templates[template]["get"]["responses"]["200"]["content"]["application/json"]
         validator(page, content["schema"]).validate(answer)
+
+
+def test_answers_about_webhooks_keep_the_schema(page: dict[str, Any], call_as: Callable[..., Caller]) -> None:
+    caller = call_as("webhooks")
+    hooks = "/api/v1/webhooks"
+    registered = caller.post(hooks, json={"url": "http://127.0.0.1:9/hooks"}).json()
+    one = f"{hooks}/{registered['id']}"
+    failed = a_failed_delivery(WebhookEndpoint.objects.get())
+    answers = {
+        ("post", hooks, "201"): registered,
+        ("get", hooks, "200"): caller.get(hooks).json(),
+        ("get", f"{hooks}/{{webhook_id}}", "200"): caller.get(one).json(),
+        ("post", f"{hooks}/{{webhook_id}}/rotate-secret", "200"): caller.post(f"{one}/rotate-secret").json(),
+        ("post", f"{hooks}/{{webhook_id}}/test", "202"): caller.post(f"{one}/test").json(),
+        ("get", f"{hooks}/{{webhook_id}}/deliveries", "200"): caller.get(f"{one}/deliveries").json(),
+        ("get", f"{hooks}/{{webhook_id}}/deliveries/{{delivery_id}}", "200"): caller.get(
+            f"{one}/deliveries/msg_{failed.message_id.hex}"
+        ).json(),
+    }
+
+    for (method, template, status), answer in answers.items():
+        content = page["paths"][template][method]["responses"][status]["content"]["application/json"]
+        validator(page, content["schema"]).validate(answer)
+
+
+def test_webhook_examples_are_accepted(
+    page: dict[str, Any], call_as: Callable[..., Caller], settings: Any
+) -> None:
+    settings.WEBHOOK_ZONES = parse_zones("apps=app.example.com")
+    caller = call_as("webhooks")
+    hooks = "/api/v1/webhooks"
+
+    def examples(path: str, method: str) -> list[Any]:
+        body = page["paths"][path][method]["requestBody"]["content"]["application/json"]
+        return [each["value"] for each in body["examples"].values()]
+
+    answers = [caller.post(hooks, json=each) for each in examples(hooks, "post")]
+    one = f"{hooks}/{answers[0].json()['id']}"
+    answers += [caller.patch(one, json=each) for each in examples(f"{hooks}/{{webhook_id}}", "patch")]
+    rotations = examples(f"{hooks}/{{webhook_id}}/rotate-secret", "post")
+    answers += [caller.post(f"{one}/rotate-secret", json=each) for each in rotations]
+
+    assert [answer.status_code for answer in answers] == [201] * 2 + [200] * 6
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from api.service import api
 from apikeys.models import Scope
 from web.access import Access
 
-from .routes import NO_GENERATION, Route
+from .routes import NO_ROWS, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ STAFF |= {
     }.items()
 }
 
+_HOOK = ("webhooks.view_webhookendpoint", "webhooks.change_webhookendpoint")
+STAFF |= {
+    f"admin:webhooks_webhookendpoint_{page}": StaffAccess(_HOOK) for page in ("new_secret", "put_notice_away")
+}
+
 _NEEDED = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
 
 
@@ -121,7 +126,10 @@ class Operation:
 
     @property
     def address(self) -> str:
-        return self.path.replace("{generation_id}", NO_GENERATION).replace("{model}", "default")
+        address = self.path.replace("{model}", "default")
+        for name, value in NO_ROWS.items():
+            address = address.replace(f"{{{name}}}", value)
+        return address
 
 
 _PATHS = {path: view for _, router in api._routers for path, view in router.path_operations.items()}

@@ -87,9 +87,14 @@ _ARGUMENTS: dict[str, Callable[[Samples], Any]] = {
     "what": lambda samples: "test",
     "job_id": lambda samples: samples.get(GenerationJob).pk,
     "key_id": lambda samples: samples.get(ApiKey).pk,
-    "generation_id": lambda samples: NO_GENERATION,
 }
-NO_GENERATION = "01900000-0000-7000-8000-000000000000"
+# Of the API, whose rows a session does not see.
+NO_ROWS = {
+    "generation_id": "01900000-0000-7000-8000-000000000000",
+    "webhook_id": "01900000-0000-7000-8000-000000000000",
+    "delivery_id": "msg_00000000000000000000000000000000",
+}
+_ARGUMENTS |= {name: lambda samples, value=value: value for name, value in NO_ROWS.items()}
 
 
 def _model_admins() -> list[ModelAdmin[Any]]:

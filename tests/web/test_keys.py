@@ -16,6 +16,7 @@ from tests.people import user_with
 from tests.usage.entries import entry
 from usage import records
 from usage.entries import Outcome
+from webhooks import endpoints
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +45,28 @@ def test_nobody_is_sent_to_the_login(client: Client) -> None:
     for path in ("/keys/", "/keys/new/"):
         assert client.get(path)["Location"] == f"/login/?next={path}"
     assert client.post("/keys/1/revoke/").status_code == 302
+
+
+def test_page_tells_how_many_webhooks_a_key_has(browser: Client, mina: User) -> None:
+    key = issuing.issue(name="Reports", scopes=["read"], owner=mina).key
+    assert "webhook" not in browser.get("/keys/").text
+
+    for number in range(2):
+        gone = endpoints.register(key, url=f"http://127.0.0.1:9/{number}").endpoint
+    assert "2 webhooks" in browser.get("/keys/").text
+    endpoints.remove(gone)
+    assert "1 webhook<" in browser.get("/keys/").text
+
+
+def test_form_offers_webhooks_to_who_may_and_not_by_itself(mina: User) -> None:
+    assert 'value="webhooks"' not in browser_of(mina).get("/keys/new/").text
+
+    page = (
+        browser_of(user_with(CREATE, USE, "webhooks.add_webhookendpoint", name="olga")).get("/keys/new/").text
+    )
+
+    (box,) = re.findall(r'<input[^>]*value="webhooks"[^>]*>', page)
+    assert "checked" not in box
 
 
 def test_secret_is_shown_once_and_stored_nowhere(browser: Client, mina: User) -> None:
