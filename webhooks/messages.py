@@ -19,7 +19,8 @@ _STATUS_URL: Final = "/api/v1/generations/{id}"
 
 
 def public_id(delivery: WebhookDelivery) -> str:
-    return f"msg_{delivery.message_id.hex}"
+    """The same in every attempt, in the API and for staff."""
+    return str(delivery)
 
 
 def parse_public_id(text: str) -> uuid.UUID | None:

@@ -174,7 +174,7 @@ class WebhookDelivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.message_id)
+        return f"msg_{self.message_id.hex}"
 
 
 class AttemptOutcome(models.TextChoices):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,6 +23,17 @@ from generation.models import AttemptOutcome, Breaker, GenerationJob, JobAttempt
 from llmbackends.secret import Secret
 from llmconfigs.models import ActivationRequest, LLMConfig
 from usage.models import UsageRecord
+from webhooks.models import (
+    AttemptOutcome as Outcome,
+)
+from webhooks.models import (
+    DeliveryStatus,
+    DisabledBecause,
+    Event,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 PASSWORD = "a-password-of-a-sample"
 
@@ -193,6 +205,45 @@ def _event(samples: Samples) -> AuditEvent:
     return AuditEvent.objects.latest("number")
 
 
+def _endpoint(samples: Samples) -> WebhookEndpoint:
+    """That failed for days; with a URL that only a program could give."""
+    now = timezone.now()
+    return WebhookEndpoint.objects.create(
+        key=samples.get(ApiKey),
+        url=f"https://{samples.text}/{samples.text}"[:500],
+        description=samples.text[:200],
+        secret=Secret("whsec_c2VjcmV0LW9mLWEtc2FtcGxl"),
+        failing_since=now,
+        disabled_at=now,
+        disabled_because=DisabledBecause.FAILING,
+    )
+
+
+def _delivery(samples: Samples) -> WebhookDelivery:
+    """That failed, at the first attempt."""
+    now = timezone.now()
+    delivery = WebhookDelivery.objects.create(
+        endpoint=samples.get(WebhookEndpoint),
+        event=Event.FAILED,
+        job_id=samples.get(GenerationJob).pk,
+        body=json.dumps({"type": samples.text}),
+        status=DeliveryStatus.FAILED,
+        created_at=now,
+        round_began_at=now,
+        attempts=1,
+        finished_at=now,
+    )
+    WebhookAttempt.objects.create(
+        delivery=delivery,
+        number=1,
+        started_at=now,
+        duration_s=0.5,
+        outcome=Outcome.CONNECTION_FAILED,
+        reason=samples.text,
+    )
+    return delivery
+
+
 _MAKERS: dict[type[Model], Callable[[Samples], Model]] = {
     LLMConfig: _config,
     ApiKey: _key,
@@ -200,6 +251,8 @@ _MAKERS: dict[type[Model], Callable[[Samples], Model]] = {
     UsageRecord: _usage,
     ActivationRequest: _request,
     Breaker: _breaker,
+    WebhookEndpoint: _endpoint,
+    WebhookDelivery: _delivery,
     Process: _process,
     User: _user,
     Group: _group,

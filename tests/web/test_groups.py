@@ -13,6 +13,7 @@ from django.db import connection
 
 pytestmark = pytest.mark.django_db
 migration: Any = import_module("web.migrations.0001_groups")
+webhooks: Any = import_module("web.migrations.0002_webhook_permissions")
 EDITOR = SimpleNamespace(connection=connection)
 
 
@@ -21,6 +22,7 @@ def only_those_of_the_migration() -> None:
     """Another test may have emptied the tables that the migration filled."""
     Group.objects.all().delete()
     migration.create_groups(apps, EDITOR)
+    webhooks.give(apps, EDITOR)
 
 
 def rights_of(name: str) -> set[str]:
@@ -36,6 +38,8 @@ def test_viewer_only_sees() -> None:
         "usage.view_usagerecord",
         "epochs.view_process",
         "apikeys.view_apikey",
+        "webhooks.view_webhookendpoint",
+        "webhooks.view_webhookdelivery",
     }
 
 
@@ -47,6 +51,9 @@ def test_operator_works_but_approves_nothing_and_sees_no_trail() -> None:
         "llmconfigs.activate_llmconfig",
         "llmconfigs.change_llmconfig",
         "generation.use_playground",
+        "webhooks.add_webhookendpoint",
+        "webhooks.change_webhookendpoint",
+        "webhooks.change_webhookdelivery",
     } <= rights
     assert not {"llmconfigs.approve_llmconfig", "audit.view_auditevent"} & rights
 
@@ -73,6 +80,19 @@ def test_groups_go_when_the_migration_is_undone_except_those_with_members() -> N
     migration.delete_unused_groups(apps, EDITOR)
 
     assert [group.name for group in Group.objects.all()] == ["Viewer"]
+
+
+def test_later_permissions_go_to_groups_that_are_there_and_are_taken_back() -> None:
+    Group.objects.get(name="Viewer").delete()
+    before = set(Permission.objects.filter(group__name="Operator").values_list("codename", flat=True))
+
+    webhooks.take(apps, EDITOR)
+    left = set(Permission.objects.filter(group__name="Operator").values_list("codename", flat=True))
+    webhooks.give(apps, EDITOR)
+
+    assert before - left == webhooks.GROUPS["Operator"]
+    assert set(Permission.objects.filter(group__name="Operator").values_list("codename", flat=True)) == before
+    assert not Group.objects.filter(name="Viewer").exists()
 
 
 def test_permission_rows_are_not_made_twice() -> None:

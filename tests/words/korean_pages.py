@@ -39,10 +39,22 @@ from usage.models import UsageRecord
 from usage.records import store
 from web.dashboard.health import health_now
 from web.dashboard.usage_now import usage_now
+from webhooks.models import (
+    AttemptOutcome as SendingOutcome,
+)
+from webhooks.models import (
+    DeliveryStatus,
+    DisabledBecause,
+    Event,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 LANGUAGE = "ko"
 
 _CONFIG = "admin:llmconfigs_llmconfig_"
+_HOOK = "admin:webhooks_webhookendpoint_"
 PAGES = (
     "admin:index",
     "admin:index?health",
@@ -66,6 +78,9 @@ PAGES = (
     *(f"admin:apikeys_apikey_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:generation_generationjob_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:generation_breaker_{each}" for each in ("changelist", "change", "history")),
+    *(f"admin:webhooks_webhookendpoint_{each}" for each in ("changelist", "change", "history")),
+    "admin:webhooks_webhookendpoint_new_secret@webhooks.webhookendpoint",
+    *(f"admin:webhooks_webhookdelivery_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:usage_usagerecord_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:audit_auditevent_{each}" for each in ("changelist", "change", "history")),
     "admin:audit_auditevent_changelist?subject=job:5&since=2026-01-01",
@@ -146,6 +161,12 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("admin:apikeys_apikey_add", {"name": "수신", "scopes": ["no_such"], "expires_at_0": "2001-01-01"}),
     *(("admin:apikeys_apikey_changelist", {"action": each}) for each in ("revoke", "delete_selected")),
     ("admin:generation_generationjob_changelist", {"action": "cancel"}),
+    *((f"{_HOOK}changelist", {"action": each}) for each in ("switch_off", "switch_on", "put_notices_away")),
+    *((f"{_HOOK}changelist", {"action": each}) for each in ("send_test", "redeliver_failed")),
+    ("admin:webhooks_webhookdelivery_changelist", {"action": "redeliver"}),
+    (f"{_HOOK}new_secret@webhooks.webhookendpoint", {"keep_old_for_s": "7"}),
+    *((f"{_HOOK}new_secret@webhooks.webhookendpoint", {"keep_old_for_s": "3600"}) for _each in range(2)),
+    (f"{_HOOK}put_notice_away@webhooks.webhookendpoint", {}),
     ("admin:audit_auditevent_export", {"since": "yesterday"}),
     ("web:password_change", {"new_password1": "1", "new_password2": "2"}),
     ("web:playground-ask", {}),
@@ -207,7 +228,8 @@ def fill(owner: User) -> Mapping[str, Model]:
     key = issuing.issue(name="수신 업무", scopes=["generate", "read", "manage"], owner=owner).key
     jobs = {status: job_with(key, status, config) for status in JobStatus}
     _record_events(config)
-    rows = [key, jobs[JobStatus.FAILED], user, group, _breaker(), _processes(), _usage(key, config)]
+    hooks = _webhooks(key, jobs[JobStatus.FAILED])
+    rows = [*hooks, key, jobs[JobStatus.FAILED], user, group, _breaker(), _processes(), _usage(key, config)]
     last_event = AuditEvent.objects.latest("number")
     by_label = {row._meta.label_lower: row for row in [*rows, last_event]}
     return configs | _requests(configs, here=user_actor(owner), elsewhere=user_actor(user)) | by_label
@@ -278,6 +300,31 @@ def job_with(key: ApiKey, status: JobStatus, config: LLMConfig) -> GenerationJob
     for number, outcome in enumerate(AttemptOutcome):
         JobAttempt.objects.create(job=job, number=number, outcome=outcome, started_at=now, ended_at=now)
     return job
+
+
+def _webhooks(key: ApiKey, job: GenerationJob) -> list[Model]:
+    """Endpoints in each state, and deliveries that ended in each way; the first of each, for their pages."""
+    now = timezone.now()
+    url = "https://app.example.com/hooks"
+    first = WebhookEndpoint.objects.create(
+        key=key, url=url, description="수신", disabled_at=now, disabled_because=DisabledBecause.FAILING
+    )
+    WebhookEndpoint.objects.create(key=key, url=f"{url}/1", failing_since=now)
+    for because in DisabledBecause:
+        WebhookEndpoint.objects.create(
+            key=key, url=f"{url}/{because}", disabled_at=now, disabled_because=because
+        )
+    fields = {"endpoint": first, "job_id": job.pk, "created_at": now, "round_began_at": now}
+    failed = WebhookDelivery.objects.create(
+        **fields, event=Event.FAILED, status=DeliveryStatus.FAILED, finished_at=now
+    )
+    for number, outcome in enumerate(SendingOutcome):
+        WebhookAttempt.objects.create(
+            delivery=failed, number=number, outcome=outcome, started_at=now, duration_s=0.5
+        )
+    for event in Event:
+        WebhookDelivery.objects.create(**fields, event=event, next_attempt_at=now)
+    return [first, failed]
 
 
 def _breaker() -> Model:

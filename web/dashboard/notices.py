@@ -1,4 +1,5 @@
-"""What needs somebody: models that jobs are kept from, and activations that wait for a second person."""
+"""What needs somebody: models that jobs are kept from, activations that wait for a second person, and
+webhooks that were switched off since they did not work."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from generation.breakers import open_breakers
 from generation.models import Breaker
 from llmconfigs.models import ActivationRequest
 from llmconfigs.selectors import pending_requests
+from webhooks.models import WebhookEndpoint
 
 MOST_SHOWN = 5
 _LONGEST_REASON = 300
@@ -39,6 +41,14 @@ def requests_for(user: Any) -> list[ActivationRequest]:
         return []
     by = user_actor(user)
     return [request for request in pending_requests() if not request.was_made_by(by)][:MOST_SHOWN]
+
+
+def stopped_webhooks_for(user: Any) -> list[WebhookEndpoint]:
+    """For who sees the endpoints: until somebody switches them on, or puts the notice away."""
+    if not user.has_perm("webhooks.view_webhookendpoint"):
+        return []
+    stopped = WebhookEndpoint.objects.noticeable().select_related("key")
+    return list(stopped.order_by("-disabled_at")[:MOST_SHOWN])
 
 
 def _shown(breaker: Breaker, now: datetime) -> OpenBreaker:

@@ -19,10 +19,11 @@ from llmconfigs import describing, wording
 from llmconfigs.active import active_spec
 from llmconfigs.models import ActivationRequest
 from usage.recent import HourSums, Sums, total
+from webhooks.models import WebhookEndpoint
 
 from .charts import Chart, Frame, Series, bar_chart, line_chart
 from .health import identity
-from .notices import OpenBreaker, open_breakers_for, requests_for
+from .notices import OpenBreaker, open_breakers_for, requests_for, stopped_webhooks_for
 from .numbers import number_text, seconds_text
 from .usage_now import HOURS, usage_now
 
@@ -72,10 +73,11 @@ class ProcessesPanel:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """None: not for this person. `breakers` and `requests` are empty then, and where there is nothing."""
+    """None: not for this person. What notices.py knows is empty then, and where there is nothing."""
 
     breakers: list[OpenBreaker] = field(default_factory=list)
     requests: list[ActivationRequest] = field(default_factory=list)
+    webhooks: list[WebhookEndpoint] = field(default_factory=list)
     active: ActivePanel | None = None
     usage: UsagePanel | None = None
     queue: QueuePanel | None = None
@@ -89,6 +91,7 @@ def desk_of(user: Any) -> Desk:
     return Desk(
         breakers=open_breakers_for(user, now),
         requests=requests_for(user),
+        webhooks=stopped_webhooks_for(user),
         active=_active() if user.has_perm("llmconfigs.view_llmconfig") else None,
         usage=_usage(now) if user.has_perm("usage.view_usagerecord") else None,
         queue=_queue() if user.has_perm("generation.view_generationjob") else None,

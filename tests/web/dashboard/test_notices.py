@@ -1,4 +1,5 @@
-"""What the start page says of models that jobs are kept from, and of activations that wait for somebody."""
+"""What the start page says of models that jobs are kept from, of activations that wait for somebody, and of
+webhooks that stopped."""
 
 from __future__ import annotations
 
@@ -16,9 +17,13 @@ from llmconfigs import requests
 from llmconfigs.models import ActivationRequest, LLMConfig
 from tests.people import user_with
 from tests.web.browsers import browser_of
+from tests.webhooks.endpoints_support import a_key, disable, registered
+from webhooks import endpoints
+from webhooks.models import DisabledBecause, WebhookEndpoint
 
 pytestmark = pytest.mark.django_db
 JOBS, BREAKERS = "generation.view_generationjob", "generation.view_breaker"
+HOOKS, WORK = "webhooks.view_webhookendpoint", "webhooks.change_webhookendpoint"
 APPROVER = ("llmconfigs.view_llmconfig", "llmconfigs.approve_llmconfig")
 
 
@@ -118,3 +123,55 @@ def test_request_is_not_shown_to_who_made_it_or_once_it_is_over(browser_with: Ca
     ActivationRequest.objects.filter(pk=request.pk).update(expires_at=timezone.now())
 
     assert "requests-heading" not in browser_with(*APPROVER).get("/admin/").text
+
+
+def stopped_webhook(number: int = 0, because: DisabledBecause = DisabledBecause.FAILING) -> WebhookEndpoint:
+    return disable(registered(a_key(f"Shop {number}")).endpoint, because)
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/desk/"])
+def test_webhook_that_stopped_is_shown_until_it_goes_on(
+    browser_with: Callable[..., Client], path: str
+) -> None:
+    endpoint, browser = stopped_webhook(), browser_with(HOOKS)
+
+    html = browser.get(path).text
+
+    assert f"/admin/webhooks/webhookendpoint/{endpoint.pk}/change/" in html
+    assert "http://127.0.0.1:9</a>" in html
+    assert "token=of-the-receiver" not in html
+    assert "Shop 0 · Failed for days" in html
+    assert "Put away" not in html
+    endpoints.switch_on(endpoint)
+    assert "webhooks-heading" not in browser.get(path).text
+
+
+def test_webhook_that_somebody_switched_off_needs_nobody(browser_with: Callable[..., Client]) -> None:
+    stopped_webhook(0, DisabledBecause.CLIENT)
+    stopped_webhook(1, DisabledBecause.STAFF)
+
+    assert "webhooks-heading" not in browser_with(HOOKS).get("/admin/").text
+
+
+def test_notice_of_a_webhook_is_for_who_may_see_endpoints(browser_with: Callable[..., Client]) -> None:
+    stopped_webhook()
+
+    assert "webhooks-heading" not in browser_with(JOBS, *APPROVER).get("/admin/").text
+
+
+def test_notice_of_a_webhook_is_put_away_by_who_may_change_endpoints(
+    browser_with: Callable[..., Client],
+) -> None:
+    endpoint, browser = stopped_webhook(), browser_with(HOOKS, WORK)
+    assert "Put away" in browser.get("/admin/desk/").text
+
+    browser.post(f"/admin/webhooks/webhookendpoint/{endpoint.pk}/put-notice-away/")
+
+    assert "webhooks-heading" not in browser.get("/admin/").text
+
+
+def test_only_a_few_of_many_webhooks_are_shown(browser_with: Callable[..., Client]) -> None:
+    for number in range(7):
+        stopped_webhook(number)
+
+    assert browser_with(HOOKS).get("/admin/").text.count("Failed for days") == 5
