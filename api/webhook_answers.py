@@ -122,7 +122,7 @@ def _attempt(row: WebhookAttempt) -> Attempt:
     return Attempt(
         number=row.number,
         started_at=row.started_at,
-        duration_s=row.duration_s,
+        duration_s=round(row.duration_s, 3),
         outcome=cast(Outcome, row.outcome),
         http_status=row.status_code,
     )

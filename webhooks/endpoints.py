@@ -24,7 +24,7 @@ from audit.changes import CHANGED
 from audit.trail import Subject
 from llmbackends.secret import Secret
 
-from . import deliveries, policy
+from . import deliveries, policy, signing
 from .errors import (
     EndpointNotFound,
     InvalidEndpoint,
@@ -37,7 +37,6 @@ from .errors import (
 from .models import DisabledBecause, Event, WebhookEndpoint
 
 SECRET_BYTES: Final = 32
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105  (tells what follows it)
 KEEP_OLD_FOR_S: Final = 24 * 3600
 MOST_KEEP_OLD_FOR_S: Final = 30 * 24 * 3600
 MOST_CHARACTERS_OF_DESCRIPTION: Final = 200
@@ -195,7 +194,7 @@ def subject_of(endpoint: WebhookEndpoint) -> Subject:
 
 
 def _new_secret() -> Secret:
-    return Secret(SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
+    return Secret(signing.SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode())
 
 
 def _locked(endpoint: WebhookEndpoint) -> WebhookEndpoint:
