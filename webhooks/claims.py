@@ -135,7 +135,9 @@ found AS (
         ORDER BY delivery.next_attempt_at LIMIT 1
     ) AS due_at
     FROM waiting JOIN webhooks_webhookendpoint AS endpoint ON endpoint.id = waiting.endpoint_id
-    WHERE endpoint.disabled_at IS NULL AND (endpoint.held_until IS NULL OR endpoint.held_until <= {{now}})
+    WHERE endpoint.disabled_at IS NULL
+    AND (SELECT revoked_at FROM apikeys_apikey WHERE apikeys_apikey.id = endpoint.key_id) IS NULL
+    AND (endpoint.held_until IS NULL OR endpoint.held_until <= {{now}})
 )
 SELECT found.id, found.is_failing, {{waited}} FROM found WHERE found.due_at IS NOT NULL
 """  # noqa: S608  (constants)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
+
+from apikeys.models import ApiKey
 
 from . import messages, sender
 from .errors import EndpointSwitchedOff
@@ -77,7 +80,9 @@ def resume(endpoint: WebhookEndpoint) -> int:
 
 def _call_now(endpoint_id: Any) -> None:
     """Whatever the receiver has asked for: a person wants it."""
-    is_on = WebhookEndpoint.objects.filter(pk=endpoint_id, disabled_at__isnull=True)
+    # No join: PostgreSQL would not look again at a row that was switched off meanwhile.
+    is_not_revoked = Exists(ApiKey.objects.filter(pk=OuterRef("key"), revoked_at=None))
+    is_on = WebhookEndpoint.objects.filter(is_not_revoked, pk=endpoint_id, disabled_at__isnull=True)
     if not is_on.update(held_until=None):
         raise EndpointSwitchedOff
 

@@ -12,7 +12,7 @@
         ├── SecretsInUse         two secrets are valid, and there is no place for a third
         ├── SecretRotated        somebody else gave it another secret at the same moment
         ├── SwitchedOffByStaff   only staff switches it on again
-        └── EndpointSwitchedOff  nothing is sent to it until it is switched on
+        └── EndpointSwitchedOff  nothing is sent to it until it is switched on, or its key was revoked
 
 The messages are written for API clients: they name nothing of what is behind the API, and nothing of the
 networks that it looks into.

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -37,13 +37,14 @@ def sweep(owner: str) -> None:
 
 
 def give_up_old() -> int:
-    """What has waited for WEBHOOK_RETRY_FOR_S for an endpoint that is switched off; returns how many.
+    """What has waited for WEBHOOK_RETRY_FOR_S for an endpoint that is switched off, or whose key is revoked;
+    returns how many.
 
     Of one that is on, each message is tried at least once more, however long no sender ran.
     """
     waiting = WebhookDelivery.objects.filter(
+        Q(endpoint__disabled_at__isnull=False) | Q(endpoint__key__revoked_at__isnull=False),
         status=DeliveryStatus.PENDING,
-        endpoint__disabled_at__isnull=False,
         round_began_at__lte=_ago(settings.WEBHOOK_RETRY_FOR_S),
         lease_expires_at__isnull=True,
     )

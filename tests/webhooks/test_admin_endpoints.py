@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from apikeys import issuing
 from audit.models import AuditEvent
 from tests.people import user_with
 from tests.web.browsers import browser_of
@@ -84,6 +85,12 @@ def test_list_says_why_an_endpoint_is_off_and_filters_by_it(
 
     assert text in page.partition('id="result_list"')[2]
     assert other.url not in page
+
+
+def test_list_says_that_the_key_was_revoked(viewer: Client, endpoint: WebhookEndpoint) -> None:
+    issuing.revoke(endpoint.key)
+
+    assert "API key revoked" in viewer.get(LIST).content.decode()
 
 
 @pytest.mark.parametrize(

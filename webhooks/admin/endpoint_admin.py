@@ -108,6 +108,8 @@ class WebhookEndpointAdmin(NoHiddenLookups, ReadOnly, _ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, endpoint: WebhookEndpoint) -> SafeString:
+        if endpoint.key.is_revoked:
+            return _badge("badge-bad", _("API key revoked"))
         if endpoint.disabled_at is not None:
             return _badge("badge-bad", endpoint.get_disabled_because_display())
         if endpoint.failing_since is not None:
