@@ -19,6 +19,7 @@ from .frontdoor.openapi import add_front_door
 from .generations import router
 from .parser import StrictParser
 from .usage import router as usage_router
+from .webhook_messages import add_messages
 from .webhooks import router as webhooks_router
 
 
@@ -26,6 +27,7 @@ class Api(NinjaAPI):
     def get_openapi_schema(self, **options: Any) -> Any:
         schema = openapi.completed(super().get_openapi_schema(**options))
         add_front_door(schema)
+        add_messages(schema)
         return schema
 
 

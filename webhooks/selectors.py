@@ -15,8 +15,8 @@ from .errors import DeliveryNotFound
 from .models import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 MAX_PAGE = 100
-# Eight bytes in base64; of the last character four bits are used.
-CURSOR_PATTERN = "^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$"
+# A positive number of eight bytes in base64; of the last character four bits are used.
+CURSOR_PATTERN = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,11 +12,14 @@ import httpx
 import jsonschema
 import pytest
 from django.contrib.staticfiles import finders
+from django.utils import timezone
 
-from generation.models import GenerationJob
+from generation.models import GenerationJob, JobStatus
 from llmbackends.zone_setting import parse_zones
 from tests.api.callers import Caller
-from tests.webhooks.endpoints_support import a_failed_delivery
+from tests.generation.jobs import queue_job
+from tests.webhooks.endpoints_support import a_delivery, a_failed_delivery, registered
+from webhooks import deliveries, messages
 from webhooks.models import WebhookEndpoint
 
 URL = "/api/v1/generations"
@@ -172,11 +176,11 @@ def test_answers_keep_the_schema(page: dict[str, Any], member: Caller, row: dict
 def test_answers_about_webhooks_keep_the_schema(page: dict[str, Any], call_as: Callable[..., Caller]) -> None:
     caller = call_as("webhooks")
     hooks = "/api/v1/webhooks"
-    registered = caller.post(hooks, json={"url": "http://127.0.0.1:9/hooks"}).json()
-    one = f"{hooks}/{registered['id']}"
+    created = caller.post(hooks, json={"url": "http://127.0.0.1:9/hooks"}).json()
+    one = f"{hooks}/{created['id']}"
     failed = a_failed_delivery(WebhookEndpoint.objects.get())
     answers = {
-        ("post", hooks, "201"): registered,
+        ("post", hooks, "201"): created,
         ("get", hooks, "200"): caller.get(hooks).json(),
         ("get", f"{hooks}/{{webhook_id}}", "200"): caller.get(one).json(),
         ("post", f"{hooks}/{{webhook_id}}/rotate-secret", "200"): caller.post(f"{one}/rotate-secret").json(),
@@ -190,6 +194,31 @@ def test_answers_about_webhooks_keep_the_schema(page: dict[str, Any], call_as: C
     for (method, template, status), answer in answers.items():
         content = page["paths"][template][method]["responses"][status]["content"]["application/json"]
         validator(page, content["schema"]).validate(answer)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": JobStatus.COMPLETED, "metadata": {"order": "4711"}},
+        {"status": JobStatus.FAILED, "error_code": "backend_error", "error_message": "No."},
+        {"status": JobStatus.CANCELLED, "rerun_of": uuid.UUID(int=7), "warnings": ["Cut."]},
+    ],
+)
+def test_messages_of_webhooks_keep_the_schema(
+    page: dict[str, Any], call_as: Callable[..., Caller], fields: dict[str, Any]
+) -> None:
+    endpoint = registered(call_as("webhooks").key).endpoint
+    job = queue_job(endpoint.key, finished_at=timezone.now(), **fields)
+    delivery = a_delivery(endpoint, event=f"generation.{job.status}", job_id=job.pk)
+    content = page["webhooks"]["message"]["post"]["requestBody"]["content"]["application/json"]
+
+    told = json.loads(messages.job_body(delivery, job))
+    trial = json.loads(deliveries.send_test(endpoint).body)
+
+    for message in (told, trial):
+        validator(page, content["schema"]).validate(message)
+    described = page["components"]["schemas"]["EndedGeneration"]["properties"]
+    assert list(told["data"]) == list(described)
 
 
 def test_webhook_examples_are_accepted(

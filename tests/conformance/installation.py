@@ -24,7 +24,7 @@ ALIAS = "default"
 
 @dataclass(frozen=True)
 class Served:
-    """A running server. `key` may generate and read; `environment` is that of the installation."""
+    """A running server. `key` may generate, read and register webhooks; `environment`: the installation's."""
 
     url: str
     key: str
@@ -57,7 +57,9 @@ def _prepared() -> _Prepared:
     folder = tempfile.TemporaryDirectory(prefix="changeover-conformance-")
     environment = _environment(Path(folder.name))
     manage("migrate", environment=environment)
-    return _Prepared(folder, manage("apikey", "create", "Judge", environment=environment).strip())
+    scopes = [word for scope in ("generate", "read", "webhooks") for word in ("--scope", scope)]
+    key = manage("apikey", "create", "Judge", *scopes, environment=environment).strip()
+    return _Prepared(folder, key)
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -10,7 +10,11 @@ import schemathesis
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """A fresh Idempotency-Key where a valid one is meant: used again with another body it is refused."""
-    is_positive = case.meta is not None and case.meta.generation.mode.is_positive
-    if is_positive and "Idempotency-Key" in (case.headers or {}):
+    """Where a valid one is meant: a fresh Idempotency-Key, since one that is used again with another body is
+    refused, and a URL that this installation may call, one that no other webhook has."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if "Idempotency-Key" in (case.headers or {}):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())
+    if "/webhooks" in case.path and isinstance(case.body, dict) and case.body.get("url"):
+        case.body["url"] = f"http://127.0.0.1:9/{uuid.uuid4()}"
