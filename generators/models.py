@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from .definition import PROMPT_ALONE
 
 NAME_PATTERN = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 
@@ -20,12 +23,7 @@ class OutputKind(models.TextChoices):
 
 def prompt_input() -> dict[str, Any]:
     """The input schema of a generator that takes a prompt and nothing else."""
-    return {
-        "type": "object",
-        "properties": {"prompt": {"type": "string", "minLength": 1}},
-        "required": ["prompt"],
-        "additionalProperties": False,
-    }
+    return copy.deepcopy(PROMPT_ALONE)
 
 
 class Generator(models.Model):

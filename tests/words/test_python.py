@@ -19,11 +19,11 @@ from .python_texts import translated_at_import, unmarked
 
 ROOT = Path(settings.BASE_DIR)
 PACKAGES = (
-    "config", "web", "generation", "usage", "apikeys", "llmconfigs", "accounts", "audit", "epochs",
-    "adminlists",
+    "config", "web", "generation", "generators", "usage", "apikeys", "llmconfigs", "accounts", "audit",
+    "epochs", "adminlists",
 )  # fmt: skip
 NAMES = frozenset(["Changeover"])
-# English by contract: a client of the API reads them, or an operator in a log or in a job's failure.
+# English by contract: a client of the API reads them, a model, or an operator in a log or in a job's failure.
 ENGLISH = frozenset(
     [
         "audit/__main__.py",
@@ -36,6 +36,12 @@ ENGLISH = frozenset(
         "generation/failures.py",
         "generation/lapses.py",
         "generation/watching.py",
+        "generators/asking.py",
+        "generators/errors.py",
+        "generators/faults.py",
+        "generators/inputs.py",
+        "generators/known.py",
+        "generators/outputs.py",
         "llmconfigs/environment.py",
     ]
 )

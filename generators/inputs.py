@@ -1,0 +1,66 @@
+"""Whether a generator takes what a client gives it. The errors name the place: input.columns[0].name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from llmbackends.types import JsonObject, Message
+
+from .definition import Definition
+from .errors import InvalidInput
+
+
+def check(definition: Definition, given: JsonObject) -> None:
+    """Raises InvalidInput."""
+    _check_length(definition, texts_in(given), param="input")
+    fault = definition.input_validator.first_fault(given)
+    if fault is not None:
+        param = fault.place_in("input")
+        raise InvalidInput(f"The field {param} {fault.problem}.", param=param)
+
+
+def check_prompt(definition: Definition, prompt: str) -> None:
+    """A prompt is short for an input with nothing else. Raises InvalidInput."""
+    _check_length(definition, [prompt], param="prompt")
+    if definition.takes_any_prompt and prompt:
+        return
+    fault = definition.input_validator.first_fault({"prompt": prompt})
+    if fault is None:
+        return
+    if fault.path == ("prompt",) and "prompt" in definition.input_schema.get("properties", {}):
+        raise InvalidInput(f"The field prompt {fault.problem}.", param="prompt")
+    raise InvalidInput(
+        f"The generator {definition.public_name} takes no prompt alone. Give it an input: "
+        f"the field {fault.place_in('input')} {fault.problem}.",
+        param="prompt",
+    )
+
+
+def check_messages(definition: Definition, messages: Iterable[Message]) -> None:
+    """Raises InvalidInput. Images count nothing: how large they may be is up to the model."""
+    if not definition.takes_messages:
+        raise InvalidInput(
+            f"The generator {definition.public_name} takes no messages. Give it an input.", param="messages"
+        )
+    _check_length(definition, [message.text for message in messages], param="messages")
+
+
+def _check_length(definition: Definition, texts: Iterable[str], *, param: str) -> None:
+    if sum(map(len, texts)) > definition.max_input_chars:
+        raise InvalidInput(
+            f"The field {param} must have at most {definition.max_input_chars} characters.", param=param
+        )
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """All texts of a JSON value, names included."""
+    pending = [value]
+    while pending:
+        match pending.pop():
+            case str(text):
+                yield text
+            case Mapping() as names:
+                pending += [*names.keys(), *names.values()]
+            case list() | tuple() as items:
+                pending += items

@@ -1,0 +1,244 @@
+"""JSON Schemas (draft 2020-12) that staff have written, and values that clients and models send against them.
+
+jsonschema does the work, with bounds around it. A schema refers only into itself, so nothing is ever fetched.
+A `pattern` is matched by pydantic's engine in linear time: Python's takes exponential time for some, and
+patterns come from staff, but the texts for them from anybody. That engine knows no backreferences and no
+lookaround; a schema with them cannot be saved, nor can one with `patternProperties`. Every step of a
+validation is counted, so a schema whose choices multiply ends in a refusal and not in a busy process.
+`format` is a note to the reader, as in the standard.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError as NoSchema
+from jsonschema.exceptions import ValidationError as Unfit
+from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
+from pydantic_core import SchemaError as NoPattern
+from pydantic_core import SchemaValidator, core_schema
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from llmbackends.types import JsonObject
+
+from .errors import SchemaError
+from .faults import Fault, Path, fault_of, joined
+
+ANYTHING: Final[JsonObject] = {}
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+MAX_SCHEMA = 100_000
+MAX_SCHEMA_DEPTH = 40
+MAX_DEPTH = 64
+MAX_VALUES = 10_000
+MAX_STEPS = 50_000
+"""Keywords that are applied to values in one validation: about 4 µs each, up to 20 where they branch."""
+_MAX_ERRORS = 30
+
+_ONE = (
+    "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then",
+    "unevaluatedItems", "unevaluatedProperties",
+)  # fmt: skip
+_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+_NAMED = ("$defs", "definitions", "dependentSchemas", "properties")
+_REFUSED = ("$anchor", "$dynamicAnchor", "$dynamicRef", "$id", "patternProperties")
+
+
+class Validator:
+    """Of a schema that `check` accepts. May be used by any number of threads."""
+
+    def __init__(self, schema: JsonObject) -> None:
+        # With $schema in it the library would take its own class and leave ours.
+        own = {name: value for name, value in schema.items() if name != "$schema"}
+        self._validator = _Bounded(own, registry=Registry())
+
+    def first_fault(self, value: Any) -> Fault | None:
+        """What is most wrong with the value; None if it fits."""
+        if (fault := _too_much(value)) is not None:
+            return fault
+        steps = _steps.set(_Steps())
+        try:
+            error = best_match(islice(self._validator.iter_errors(value), _MAX_ERRORS))
+        except (RecursionError, _TooManySteps):
+            return Fault((), "is too large or too deeply nested to be checked")
+        finally:
+            _steps.reset(steps)
+        return None if error is None else fault_of(error)
+
+
+def check(schema: Any) -> None:
+    """Raises SchemaError for what is no schema, refers to elsewhere, or cannot be applied within bounds."""
+    if not isinstance(schema, dict):
+        raise SchemaError(_("A schema is a JSON object."))
+    _require_small(schema)
+    try:
+        Draft202012Validator.check_schema(schema)
+    except NoSchema as error:
+        told = _("This is no JSON Schema: %(problem)s.") % {"problem": error.message[:300]}
+        raise SchemaError(told, place=joined(tuple(error.absolute_path))) from error
+    for path, part in _parts(schema, ()):
+        _check_part(part, path, root=schema)
+
+
+def _require_small(schema: JsonObject) -> None:
+    try:
+        size = len(json.dumps(schema))
+    except (RecursionError, ValueError):
+        size = MAX_SCHEMA + 1
+    if size > MAX_SCHEMA:
+        raise SchemaError(_("The schema has more than %(most)d characters.") % {"most": MAX_SCHEMA})
+    if _depth_and_count(schema)[0] > MAX_SCHEMA_DEPTH:
+        raise SchemaError(_("The schema is nested more than %(most)d deep.") % {"most": MAX_SCHEMA_DEPTH})
+
+
+def _parts(schema: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The schema and all schemas in it."""
+    if not isinstance(schema, Mapping):  # true or false
+        return
+    yield path, schema
+    for keyword in _ONE:
+        if keyword in schema:
+            yield from _parts(schema[keyword], (*path, keyword))
+    for keyword in _LISTS:
+        for index, part in enumerate(schema.get(keyword, ())):
+            yield from _parts(part, (*path, keyword, index))
+    for keyword in _NAMED:
+        for name, part in schema.get(keyword, {}).items():
+            yield from _parts(part, (*path, keyword, name))
+
+
+def _check_part(part: Mapping[str, Any], path: Path, *, root: JsonObject) -> None:
+    for keyword in _REFUSED:
+        if keyword in part:
+            told = _("“%(keyword)s” cannot be used here.") % {"keyword": keyword}
+            raise SchemaError(told, place=joined((*path, keyword)))
+    if part.get("$schema", DIALECT).rstrip("#") != DIALECT or ("$schema" in part and path):
+        told = _("The dialect is %(dialect)s, once for the whole schema.") % {"dialect": DIALECT}
+        raise SchemaError(told, place=joined((*path, "$schema")))
+    if "$ref" in part:
+        _check_reference(part["$ref"], path, root=root)
+    if "pattern" in part:
+        _check_pattern(part["pattern"], path)
+
+
+def _check_reference(reference: str, path: Path, *, root: JsonObject) -> None:
+    place = joined((*path, "$ref"))
+    if not reference.startswith("#"):
+        raise SchemaError(_("A reference points into the schema itself, such as #/$defs/name."), place=place)
+    resource = DRAFT202012.create_resource(dict(root))
+    try:
+        found = Registry().resolver_with_root(resource).lookup(reference).contents
+    except Unresolvable:
+        found = None
+    if not isinstance(found, Mapping | bool):
+        raise SchemaError(_("There is no schema at %(place)s.") % {"place": reference[:100]}, place=place)
+
+
+def _check_pattern(pattern: str, path: Path) -> None:
+    try:
+        _compiled(pattern)
+    except NoPattern as error:
+        told = _("This pattern cannot be used: %(problem)s.")
+        problem = str(error).strip().splitlines()[-1].removeprefix("error: ").strip(" .")
+        raise SchemaError(told % {"problem": problem}, place=joined((*path, "pattern"))) from error
+
+
+@lru_cache(maxsize=1000)
+def _compiled(pattern: str) -> SchemaValidator:
+    return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex", strict=True))
+
+
+def _too_much(value: Any) -> Fault | None:
+    depth, count = _depth_and_count(value)
+    if depth > MAX_DEPTH:
+        return Fault((), f"is nested more than {MAX_DEPTH} deep")
+    if count > MAX_VALUES:
+        return Fault((), f"holds more than {MAX_VALUES} values")
+    return None
+
+
+def _depth_and_count(value: Any) -> tuple[int, int]:
+    """Both are told only up to a bit beyond what is allowed."""
+    depth, count, level = 0, 1, [value]
+    while level and depth <= max(MAX_DEPTH, MAX_SCHEMA_DEPTH) and count <= MAX_VALUES:
+        level = [inner for outer in level for inner in _inside(outer)]
+        depth, count = depth + 1, count + len(level)
+    return depth, count
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+class _TooManySteps(Exception):
+    pass
+
+
+@dataclass(slots=True)
+class _Steps:
+    left: int = MAX_STEPS
+
+
+_steps: ContextVar[_Steps] = ContextVar("steps")
+_Keyword = Callable[[Any, Any, Any, Any], Any]
+
+
+def _counted(keyword: _Keyword) -> _Keyword:
+    def applied(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        steps = _steps.get()
+        steps.left -= 1
+        if steps.left < 0:
+            raise _TooManySteps
+        return keyword(validator, value, instance, schema)
+
+    return applied
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Unfit]:
+    if isinstance(instance, str) and not _compiled(pattern).isinstance_python(instance):
+        yield Unfit("pattern")
+
+
+def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Unfit]:
+    """In linear time, which the library's own is not for lists of objects."""
+    if wanted and isinstance(instance, list) and len({_canonical(item) for item in instance}) < len(instance):
+        yield Unfit("uniqueItems")
+
+
+def _canonical(value: Any) -> str:
+    """The same text for what JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
+    return json.dumps(_whole(value), sort_keys=True)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value
+
+
+_Bounded: Any = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {
+        name: _counted(keyword)
+        for name, keyword in {
+            **Draft202012Validator.VALIDATORS,
+            "pattern": _pattern,
+            "uniqueItems": _unique_items,
+        }.items()
+    },
+)
