@@ -38,6 +38,7 @@ class Epochs:
 
     configs: int
     keys: int
+    generators: int = 0
     is_stale: bool = False
 
 
@@ -72,7 +73,8 @@ class EpochReader:
     def _read(self) -> Epochs:
         began_at = self._clock()
         numbers = self._connection.read()
-        epochs = Epochs(numbers.get(Subject.CONFIGS, 0), numbers.get(Subject.KEYS, 0))
+        configs, keys, generators = (numbers.get(subject, 0) for subject in Subject)
+        epochs = Epochs(configs, keys, generators)
         self._last, self._read_at = epochs, began_at
         self._hangs = False
         self._outage.end(self._clock())

@@ -10,6 +10,7 @@ from typing import Final
 class Subject(StrEnum):
     CONFIGS = "configs"
     KEYS = "keys"
+    GENERATORS = "generators"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +40,5 @@ WATCHES: Final = (
     Watch(Subject.KEYS, "auth_group_permissions", name="group_permissions"),
     # For the order of locks alone: who changes a group goes on to change its permissions.
     Watch(Subject.KEYS, "auth_group", name="groups"),
+    Watch(Subject.GENERATORS, "generators_generator"),
 )

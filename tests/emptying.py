@@ -21,6 +21,7 @@ from django.test import TransactionTestCase
 from audit import triggers
 from epochs.advancing import advance
 from epochs.subjects import Subject
+from tests import shipped_generators
 
 _KEPT = ("django_content_type", "auth_permission", "epochs_epoch")
 _LARGE_BYTES = 1_000_000
@@ -31,6 +32,7 @@ _put_back: list[Any] = []
 def install() -> None:
     """The trail's triggers, which let nobody empty it, go in the transaction of the flush; the `post_migrate`
     that it sends at its end puts them back."""
+    shipped_generators.install()
     flush.sql_flush = _sql_flush  # type: ignore[attr-defined]
     TransactionTestCase._fixture_teardown = _empty  # type: ignore[attr-defined]
 
@@ -73,8 +75,12 @@ def _empty_filled() -> None:
         filled = _lock_and_look(cursor, tables)
         if filled.keys() & {*triggers.TABLES}:
             _delete_trail()
-        for statement in _emptying({name: filled[name] for name in filled if name not in triggers.TABLES}):
+        has_others = not shipped_generators.are_alone()
+        kept = {*triggers.TABLES, *(() if has_others else (shipped_generators.TABLE,))}
+        for statement in _emptying({name: filled[name] for name in filled if name not in kept}):
             cursor.execute(statement)
+        if has_others:
+            shipped_generators.create()
 
 
 def _lock_and_look(cursor: Any, tables: list[str]) -> dict[str, int]:

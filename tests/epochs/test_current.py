@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def out_of_reach(reader: EpochReader) -> Any:
 
 
 def test_current_is_what_the_database_says(reader: EpochReader) -> None:
-    assert run_async(reader.current()) == Epochs(number_of(Subject.CONFIGS), number_of(Subject.KEYS))
+    assert run_async(reader.current()) == Epochs(*map(number_of, Subject))
 
 
 def test_subject_that_never_changed_is_zero(reader: EpochReader) -> None:
@@ -111,7 +112,7 @@ def test_several_event_loops_are_served_at_once(reader: EpochReader) -> None:
     with ThreadPoolExecutor(4) as executor:
         seen = list(executor.map(lambda _: run_async(call_often()), range(4)))
 
-    assert seen == [{Epochs(number_of(Subject.CONFIGS), number_of(Subject.KEYS))}] * 4
+    assert seen == [{Epochs(*map(number_of, Subject))}] * 4
 
 
 @pytest.mark.postgresql
@@ -133,7 +134,7 @@ def test_last_known_epochs_serve_while_the_database_is_down(reader: EpochReader,
         clock.now += 59
         during = run_async(reader.current())
 
-    assert during == Epochs(before.configs, before.keys, is_stale=True)
+    assert during == replace(before, is_stale=True)
     assert run_async(reader.current()) == before
 
 
@@ -235,4 +236,4 @@ async def until_fresh(reader: EpochReader) -> Epochs:
 
 
 def test_all_of_a_process_share_one_reader() -> None:
-    assert run_async(current.current()) == Epochs(number_of(Subject.CONFIGS), number_of(Subject.KEYS))
+    assert run_async(current.current()) == Epochs(*map(number_of, Subject))

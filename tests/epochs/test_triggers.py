@@ -59,6 +59,7 @@ def test_watched_tables_are_those_that_count() -> None:
         "auth_user_user_permissions",
         "auth_group",
         "auth_group_permissions",
+        "generators_generator",
     }
 
 
