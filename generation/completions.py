@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from epochs.current import Epochs
-from llmbackends.types import ChatChunk, ChatRequest, ChatResult, EmbeddingRequest, EmbeddingResult
+from llmbackends.client_bounds import capped
+from llmbackends.types import (
+    ChatChunk,
+    ChatRequest,
+    ChatResult,
+    EmbeddingRequest,
+    EmbeddingResult,
+    Feature,
+)
 from llmconfigs.active import ActiveBackend, active_backend
 from llmconfigs.chosen import chosen_backend
 from llmconfigs.health import ensure_healthy
@@ -27,6 +35,10 @@ class Completion:
     def active(self) -> ActiveSpec:
         return self._lease.active
 
+    @property
+    def features(self) -> frozenset[Feature]:
+        return self._lease.backend.features
+
     async def ensure_healthy(self) -> None:
         """A check that succeeded a moment ago counts."""
         await ensure_healthy(self._lease)
@@ -41,6 +53,10 @@ class Completion:
     def stream(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[ChatChunk]]:
         """As ChatBackend.stream."""
         return self._lease.backend.stream(self._bounded(request))
+
+    def stream_ours(self, request: ChatRequest) -> AbstractAsyncContextManager[AsyncIterator[ChatChunk]]:
+        """As `stream`, of a request whose sampling is not the client's but staff's."""
+        return self._lease.backend.stream(self._capped(request))
 
     def stream_all(
         self, requests: Sequence[ChatRequest]
@@ -58,6 +74,13 @@ class Completion:
             request.sampling, own=spec.sampling, known=backend.sampling_parameters
         )
         return request if allowed is request.sampling else replace(request, sampling=allowed)
+
+    def _capped(self, request: ChatRequest) -> ChatRequest:
+        """With what the service knows of it, and no more tokens than the configuration allows."""
+        spec, backend = self._lease.active.spec, self._lease.backend
+        return replace(
+            request, sampling=capped(request.sampling, own=spec.sampling, known=backend.sampling_parameters)
+        )
 
 
 class begin:

@@ -30,6 +30,15 @@ def default_bounds() -> dict[str, Any]:
     return {"max_tokens": {}, "stop": {}}
 
 
+def capped(wanted: Sampling, *, own: Sampling, known: frozenset[str]) -> Sampling:
+    """Of what staff want for one kind of request, that which the provider takes; with no more tokens than the
+    configuration's own max_tokens. The rest of `own` is a default and no bound."""
+    kept = {name: value for name, value in wanted.given().items() if name in known}
+    if own.max_tokens is not None and "max_tokens" in kept:
+        kept["max_tokens"] = min(kept["max_tokens"], own.max_tokens)
+    return Sampling(**kept)
+
+
 @dataclass(frozen=True, slots=True)
 class ClientBounds:
     """`parameters`: valid by SCHEMA, such as {"temperature": {"minimum": 0, "maximum": 1}, "stop": {}}.

@@ -12,9 +12,17 @@ from typing import Any
 from epochs.current import Epochs
 from llmbackends.base import CheckReport
 from llmbackends.spec import BackendSpec
-from llmbackends.types import ChatChunk, ChatRequest, FinishReason, TokenUsage
+from llmbackends.types import ChatChunk, ChatRequest, Feature, FinishReason, Sampling, TokenUsage
 from llmconfigs.active import ActiveBackend
 from llmconfigs.selection import ActiveSpec
+
+
+def answering(text: str, reason: FinishReason = FinishReason.STOP) -> list[ChatChunk]:
+    """The steps of a stream with this text in two pieces, which cost 3 and 2 tokens."""
+    half = len(text) // 2
+    last = ChatChunk(finish_reason=reason, usage=TokenUsage(3, 2))
+    return [ChatChunk(text[:half]), ChatChunk(text[half:]), last]
+
 
 LAST = ChatChunk(finish_reason=FinishReason.STOP, usage=TokenUsage(3, 2))
 FOREVER = object()
@@ -23,12 +31,13 @@ FOREVER = object()
 
 @dataclass
 class ScriptedBackend:
-    """`checks`: an exception or None for each check; `stream`: the steps of every stream, chunks or
-    exceptions; `entering`: what entering a stream raises. `requests` has what arrived, `closed` how many
-    streams were left."""
+    """`checks`: an exception or None for each check; `stream_steps`: the steps of every stream, chunks or
+    exceptions, but for the first ones, whose steps are in `streams`; `entering`: what entering each raises.
+    `requests` has what arrived, `closed` how many streams were left."""
 
     checks: list[Exception | None] = field(default_factory=list)
     stream_steps: list[Any] = field(default_factory=lambda: [ChatChunk("Hello"), ChatChunk(" you"), LAST])
+    streams: list[list[Any]] = field(default_factory=list)
     entering: list[Exception | None] = field(default_factory=list)
     selecting: BaseException | None = None
     check_hangs: bool = False
@@ -38,8 +47,9 @@ class ScriptedBackend:
 
     name = "scripted"
     model = "scripted-model"
-    features = frozenset()
-    sampling_parameters = frozenset()
+    features: frozenset[Feature] = frozenset()
+    sampling_parameters: frozenset[str] = frozenset()
+    own_sampling: Sampling = Sampling()
 
     async def check(self) -> CheckReport:
         if self.check_hangs:
@@ -61,7 +71,7 @@ class ScriptedBackend:
             self.closed += 1
 
     async def _chunks(self) -> AsyncIterator[ChatChunk]:
-        for step in self.stream_steps:
+        for step in self.streams.pop(0) if self.streams else self.stream_steps:
             if step is FOREVER:
                 self.waiting.set()
                 await asyncio.Event().wait()
@@ -73,5 +83,5 @@ class ScriptedBackend:
     async def as_active_backend(self, epochs: Epochs | None = None) -> AsyncIterator[ActiveBackend]:
         if self.selecting is not None:
             raise self.selecting
-        spec = BackendSpec(provider=self.name, model=self.model)
+        spec = BackendSpec(provider=self.name, model=self.model, sampling=self.own_sampling)
         yield ActiveBackend(ActiveSpec(spec, None, "", 0, "environment"), self)  # type: ignore[arg-type]
