@@ -35,7 +35,11 @@ class ToolCall(BaseModel):
 
 
 class Result(BaseModel):
-    text: str
+    text: str = Field(
+        description="As it was generated; of a generator of JSON or of a code block, without what stood "
+        "around that."
+    )
+    data: Any = Field(description="The value that a generator of JSON has made; null with any other.")
     tool_calls: list[ToolCall]
     finish_reason: FinishReason
 
@@ -70,7 +74,10 @@ class Generation(BaseModel):
     )
     usage: Usage | None = Field(description="Null where the tokens were not counted.")
     error: Error | None = Field(description="Set if and only if the status is `failed`.")
-    warnings: list[str]
+    warnings: list[str] = Field(
+        description="`output_incomplete`: the text does not have the form that its generator promises, and "
+        "is passed on as it is."
+    )
     rerun_of: UUID | None = Field(description="The generation that this one runs again.")
     meta: Meta
 
@@ -120,6 +127,7 @@ def _result(job: GenerationJob) -> Result | None:
         return None
     return Result(
         text=job.text,
+        data=job.data,
         tool_calls=_tool_calls(job.tool_calls),
         finish_reason=cast(FinishReason, job.finish_reason),
     )

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from apikeys.authentication import authenticate
 from apikeys.models import ApiKey, Scope
 from apikeys.noting import UseNotes, note_uses
-from epochs.current import current
+from epochs.current import Epochs, current
 from generation.threads import in_thread
 
 from .errors import ApiError
@@ -31,11 +31,14 @@ class Requires:
     async def __call__(self, request: HttpRequest) -> ApiKey:
         return await self.key_in(request.headers)
 
-    async def key_in(self, headers: Mapping[str, str]) -> ApiKey:
-        """The headers' names are in lower case, or have none. Raises ApiError, InvalidApiKey."""
+    async def key_in(self, headers: Mapping[str, str], epochs: Epochs | None = None) -> ApiKey:
+        """The headers' names are in lower case, or have none. Raises ApiError, InvalidApiKey.
+
+        epochs: what a check that began after the request had arrived has found; None: makes one now.
+        """
         if HOP_HEADER.lower() in headers:
             raise ApiError("loop_detected")
-        key = await authenticate(headers, await current())
+        key = await authenticate(headers, epochs or await current())
         structlog.contextvars.bind_contextvars(api_key=key.prefix)
         require_scope(key, self.scopes)
         if _notes.is_due(key.pk):

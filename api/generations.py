@@ -73,6 +73,10 @@ class Listing(BaseModel):
         ],
         requestBody=json_examples(
             prompt={"prompt": "Write a haiku about a lighthouse."},
+            input={
+                "generator": "json-v1",
+                "input": {"prompt": "Name three lighthouses."},
+            },
             messages={
                 "messages": [
                     {"role": "system", "content": "Answer in one sentence."},

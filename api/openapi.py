@@ -9,8 +9,11 @@ from .answers import ErrorBody
 from .errors import ERRORS, error_body
 
 DESCRIPTION = """\
-Generates text. Submit a prompt or a conversation; it is queued as a *generation*, and you fetch the result,
-wait for it, or follow it as it is written.
+Generates text. Submit a prompt, an input or a conversation; it is queued as a *generation*, and you fetch the
+result, wait for it, or follow it as it is written.
+
+**Generators** are what answers, each for one purpose: a generator says what it takes and, for JSON or a code
+block, checks what it has made. A generation that does not get there fails with `output_invalid`.
 
 **Keys.** Send your API key as `Authorization: Bearer <key>` or as `x-api-key: <key>`. A key has scopes:
 `generate` submits generations, and sees and cancels its own; `read` sees its own; `manage` sees and cancels

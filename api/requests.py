@@ -20,8 +20,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
-from generation import generators
-from generation.requests import GenerationRequest
+from generation.requests import DEFAULT_GENERATOR, GenerationRequest
 
 from .fields import NO_NUL, Strict, whole, without_nul
 
@@ -146,30 +145,42 @@ MetadataValue = Annotated[
 ]
 
 
-_ONE_OF_TWO: JsonDict = {
+_WAYS = {"prompt": "string", "input": "object", "messages": "array"}
+_ONE_OF_THREE: JsonDict = {
     "oneOf": [
-        {"required": ["prompt"], "properties": {"prompt": {"type": "string"}, "messages": {"type": "null"}}},
-        {"required": ["messages"], "properties": {"messages": {"type": "array"}, "prompt": {"type": "null"}}},
+        {
+            "required": [way],
+            "properties": {name: {"type": kind if name == way else "null"} for name, kind in _WAYS.items()},
+        }
+        for way in _WAYS
     ]
 }
 
 
 class Submission(Strict):
-    """One text to generate, from a prompt or from messages."""
+    """One text to generate, from a prompt, an input or messages."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_THREE)
 
     prompt: Text | None = Field(
-        None, description="What to generate from, as one text. Either this or `messages`."
+        None, description='What to generate from, as one text: short for `input: {"prompt": …}`.'
+    )
+    input: dict[str, Any] | None = Field(
+        None,
+        description="What to generate from, by the generator's `input_schema`. One of this, `prompt` and "
+        "`messages`.",
     )
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)] | None = Field(
-        None, description="A conversation, oldest message first. Either this or `prompt`."
+        None,
+        description="A conversation, oldest message first, in place of an input. Not every generator takes "
+        "one.",
     )
     generator: str = Field(
-        generators.DEFAULT,
+        DEFAULT_GENERATOR,
         max_length=60,
-        description="Which generator answers. There is one: `text-v1`.",
-        json_schema_extra={"enum": list(generators.generator_names())},
+        description="Which generator answers: a name from `GET /generators`. Without its version it means "
+        "the current one.",
+        json_schema_extra={"examples": [DEFAULT_GENERATOR, "json-v1", "json"]},
     )
     priority: Annotated[int, BeforeValidator(whole)] = Field(
         3, ge=1, le=5, description="1 is the most urgent, 5 the least."
@@ -191,15 +202,18 @@ class Submission(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_of_two(self) -> Submission:
-        if (self.prompt is None) == (self.messages is None):
-            what = "a prompt or messages" if self.prompt is None else "either a prompt or messages, not both"
-            raise PydanticCustomError("one_of_two", "Give {what}.", {"what": what, "param": "prompt"})
+    def _one_of_three(self) -> Submission:
+        given = [name for name in _WAYS if getattr(self, name) is not None]
+        if len(given) != 1:
+            told = "Give a prompt, an input or messages{only}."
+            only = ": one of the three" if given else ""
+            raise PydanticCustomError("one_of_three", told, {"only": only, "param": "prompt"})
         return self
 
     def as_request(self) -> GenerationRequest:
         return GenerationRequest(
             prompt=self.prompt,
+            input=self.input,
             messages=tuple(message.as_job_json() for message in self.messages or ()),
             generator=self.generator,
             priority=self.priority,

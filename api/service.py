@@ -17,6 +17,7 @@ from .docs import DocsPage
 from .errors import ERRORS, answer_error, error_response, handle_errors_of
 from .frontdoor.openapi import add_front_door
 from .generations import router
+from .generators import router as generators_router
 from .parser import StrictParser
 from .usage import router as usage_router
 from .webhook_messages import add_messages
@@ -42,6 +43,7 @@ api = Api(
 )
 handle_errors_of(api)
 api.add_router("", router)
+api.add_router("", generators_router)
 api.add_router("", usage_router)
 api.add_router("", webhooks_router)
 

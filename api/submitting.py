@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from apikeys import limits
 from apikeys.models import ApiKey
+from epochs.current import Epochs, current
 from generation import submission, watching
 from generation.draining import unless_draining
 from generation.models import GenerationJob
@@ -57,18 +58,20 @@ class SubmissionDoor:
 
     async def _answer(self, exchange: Exchange) -> None:
         address.ensure_allowed_host(exchange)
-        key = await to_submit.key_in(exchange.headers)
+        epochs = await current()
+        key = await to_submit.key_in(exchange.headers, epochs)
         payload = _read(exchange, await exchange.body())
         async with await limits.admit(key) as admission:
             exchange.extra_headers += encoded(admission.headers)
-            await self._submit(exchange, key, payload)
+            await self._submit(exchange, key, payload, epochs)
 
-    async def _submit(self, exchange: Exchange, key: ApiKey, payload: Submission) -> None:
+    async def _submit(self, exchange: Exchange, key: ApiKey, payload: Submission, epochs: Epochs) -> None:
         wait_s = headers.wait_s(exchange.all_of("prefer"))
         submitted = await submission.submit_durably(
             key=key,
             request=payload.as_request(),
             idempotency_key=headers.idempotency_key(exchange.headers),
+            epochs=epochs,
         )
         if not submitted.created:
             exchange.extra_headers.append((b"idempotent-replayed", b"true"))

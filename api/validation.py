@@ -45,7 +45,7 @@ def _is_tag(step: str) -> bool:
 def _sentence(error: Mapping[str, Any], param: str | None) -> str:
     if param is None:
         return _BODY.get(error["type"], f"The body is not valid: {_lowered(error['msg'])}.")
-    if error["type"] == "one_of_two":
+    if error["type"] == "one_of_three":
         return str(error["msg"])
     template = _FIELD.get(error["type"], "The field {param} is not valid: {problem}.")
     return template.format(param=param, problem=_lowered(error["msg"]))

@@ -86,7 +86,17 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
         (None, {"fields": ("id", "status", "key", "generator", "priority", "created_at")}),
         (
             _("Request and answer"),
-            {"fields": ("request_json", "metadata", "text", "tool_calls", "finish_reason", "warnings")},
+            {
+                "fields": (
+                    "request_json",
+                    "metadata",
+                    "text",
+                    "data",
+                    "tool_calls",
+                    "finish_reason",
+                    "warnings",
+                )
+            },
         ),
         (
             _("Who answered"),
@@ -139,7 +149,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
         jobs = super().get_queryset(request)
         page = request.resolver_match
         if page is not None and (page.url_name or "").endswith("_changelist"):
-            return jobs.defer("request", "text", "tool_calls", "metadata", "warnings", "failure_detail")
+            return jobs.defer(*_LONG)
         return jobs
 
     def get_search_results(
@@ -196,6 +206,7 @@ class BreakerAdmin(ReadOnly, _BreakerAdmin):
         return breaker.opened_at is not None
 
 
+_LONG = ("request", "text", "data", "tool_calls", "metadata", "warnings", "failure_detail")
 _SHOWN_CHARACTERS = 100_000
 """A request may hold images of many megabytes."""
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmbackends.types import TokenUsage
-from usage import estimates
 from usage.entries import Outcome as UsageOutcome
 from usage.entries import UsageEntry
 
-from .outcomes import Outcome
-from .requests import to_chat_request
+from .outcomes import NOTHING_USED, Outcome
 
 if TYPE_CHECKING:
     from .claims import Claim
@@ -34,7 +32,7 @@ def unwanted_usage_entry(claim: Claim, outcome: Outcome) -> UsageEntry | None:
 
 
 def _entry(claim: Claim, outcome: Outcome, ended: UsageOutcome, error_code: str) -> UsageEntry:
-    trace, used = outcome.trace, _used(claim, outcome)
+    trace, used = outcome.trace, _used(outcome)
     by = trace.answered_by
     return UsageEntry(
         at=claim.claimed_at,
@@ -61,10 +59,7 @@ def _has_used(outcome: Outcome) -> bool:
     return outcome.trace.first_chunk_s is not None
 
 
-def _used(claim: Claim, outcome: Outcome) -> TokenUsage:
+def _used(outcome: Outcome) -> TokenUsage:
     if outcome.usage is not None:
         return outcome.usage
-    if not _has_used(outcome):
-        return TokenUsage(0, 0)
-    answered = len(outcome.text) + sum(len(call["arguments"]) for call in outcome.tool_calls)
-    return estimates.estimate([to_chat_request(claim.request)], answered_characters=answered)
+    return outcome.estimate if _has_used(outcome) else NOTHING_USED

@@ -44,6 +44,7 @@ class Claim:
     postponements: int
     claimed_at: datetime
     remaining_s: float
+    generator: str = field(default="text-v1", compare=False)
     priority: int = field(default=3, compare=False)
     last_failure: str = field(default="", repr=False, compare=False)
 
@@ -163,8 +164,8 @@ def _take_at_once(owner: str, shares: Mapping[Lane, int]) -> list[Claim]:
 
 
 _TAKEN = (
-    "id", "key_id", "priority", "attempt", "request", "postponements", "claimed_at", "deadline_at",
-    "failure_detail",
+    "id", "key_id", "generator", "priority", "attempt", "request", "postponements", "claimed_at",
+    "deadline_at", "failure_detail",
 )  # fmt: skip
 # With numbers in place of parameters, and with ranges in place of equalities: where PostgreSQL knows that all
 # have one priority and one key, it takes the order for that of the ids and reads the primary key, which has
@@ -240,6 +241,7 @@ def _claim(owner: str, row: Mapping[str, Any]) -> Claim:
         postponements=row["postponements"],
         claimed_at=row["claimed_at"],
         remaining_s=(row["deadline_at"] - row["claimed_at"]).total_seconds(),
+        generator=row["generator"],
         priority=row["priority"],
         last_failure=row["failure_detail"],
     )

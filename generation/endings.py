@@ -23,7 +23,7 @@ from .attempt_usage import unwanted_usage_entry, usage_entry
 from .claims import Claim, current, owned
 from .models import GenerationJob, JobStatus
 from .outcomes import MOST_TOKENS, Outcome, Postponement, Trace
-from .requests import storable
+from .requests import storable, storable_json
 
 log = structlog.get_logger(__name__)
 
@@ -114,11 +114,11 @@ def _is_refused(claim: Claim, outcome: Outcome) -> bool:
 _COLUMNS = (
     "id", "lease_owner", "attempt", "status", "text", "tokens_so_far", "tool_calls", "finish_reason",
     "prompt_tokens", "completion_tokens", "error_code", "error_message", "first_chunk_s", "duration_s",
-    "failure_detail", "config_id", "config_name", "provider", "model_name",
+    "failure_detail", "data", "warnings", "config_id", "config_name", "provider", "model_name",
 )  # fmt: skip
 _CONDITIONS = _COLUMNS[:3]
-_ANSWERED_BY = _COLUMNS[15:]
-_SET = ", ".join(f"{name} = new.new_{name}" for name in _COLUMNS[3:15])
+_ANSWERED_BY = _COLUMNS[17:]
+_SET = ", ".join(f"{name} = new.new_{name}" for name in _COLUMNS[3:17])
 # What an attempt that reached no model leaves is who answered before. The configuration may be gone by now.
 _SET_ANSWERED_BY = ", ".join(
     f"{name} = CASE WHEN new.new_provider = '' THEN job.{name} ELSE {value} END"
@@ -158,6 +158,8 @@ def _row(claim: Claim, outcome: Outcome) -> Sequence[Any]:
         trace.first_chunk_s,
         trace.duration_s,
         storable(trace.failure_detail),
+        storable_json(outcome.data),
+        list(outcome.warnings),
         by and by.config_id,
         by.config_name if by else "",
         by.provider if by else "",

@@ -7,6 +7,7 @@
     ├── JobNotFound               there is no such job, or it belongs to another key
     ├── JobFinished               the job's state does not allow it any more
     ├── JobNotRerunnable          only what has failed or was cancelled can be run again
+    │   └── GeneratorRetired      … and what its generator is still offered for
     └── ResultExpired             what was asked and answered has been deleted
 
 The messages are written for API clients: they name nothing of what is behind the API.
@@ -18,6 +19,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .models import GenerationJob
+
+
+_MOST_NAMES = 20
 
 
 class GenerationError(Exception):
@@ -34,7 +38,9 @@ class InvalidRequest(GenerationError):
 
 class UnknownGenerator(InvalidRequest):
     def __init__(self, name: str, *, known: tuple[str, ...]) -> None:
-        super().__init__(f"There is no generator {name!r}. Use {' or '.join(known)}.", param="generator")
+        shown = " or ".join(known[:_MOST_NAMES])
+        use = f"Use {shown}{' …' if len(known) > _MOST_NAMES else ''}." if known else "None is offered now."
+        super().__init__(f"There is no generator {name!r}. {use}", param="generator")
 
 
 class IdempotencyKeyReused(GenerationError):
@@ -60,6 +66,12 @@ class JobNotRerunnable(GenerationError):
         super().__init__(
             f"The generation is {job.status}. Only one that has failed or was cancelled can be run again."
         )
+        self.job = job
+
+
+class GeneratorRetired(JobNotRerunnable):
+    def __init__(self, job: GenerationJob) -> None:
+        GenerationError.__init__(self, f"The generator {job.generator} is no longer offered.")
         self.job = job
 
 

@@ -5,20 +5,36 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import aclosing
 from dataclasses import asdict, replace
+from typing import Any
 
 import structlog
+from django.db import Error
 
-from llmbackends.errors import BackendError
-from llmbackends.types import ChatChunk, ChunkCollector
+from epochs.current import Epochs, current
+from epochs.errors import EpochsUnknown
+from generators import known
+from generators.definition import Definition
+from llmbackends.errors import BackendError, BackendUnavailable
 from llmconfigs.selection import ActiveSpec
 
 from . import attempts, breakers, completions
 from .claims import Claim
 from .failures import API_ERRORS, PublicError, public_error
+from .generating import Generated, Generating
 from .models import JobStatus
-from .outcomes import AnsweredBy, Outcome, Postponement, Progress, Trace, failed
-from .requests import to_chat_request
+from .outcomes import (
+    NOTHING_YET,
+    OUTPUT_INCOMPLETE,
+    AnsweredBy,
+    Outcome,
+    Postponement,
+    Progress,
+    Trace,
+    failed,
+)
+from .requests import given_of
 
 log = structlog.get_logger(__name__)
 
@@ -32,22 +48,23 @@ class Attempt:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self._began_at = time.monotonic()
-        self._collector = ChunkCollector()
+        self._generating: Generating | None = None
         self._answered_by: AnsweredBy | None = None
         self._is_ready = False
         self._first_chunk_s: float | None = None
-        self._tokens = 0
 
     @property
     def progress(self) -> Progress:
-        return Progress(self._collector.text, self._tokens)
+        """The text begins anew with a second try; the tokens are those of both."""
+        if self._generating is None:
+            return NOTHING_YET
+        return Progress(self._generating.text, self._generating.tokens)
 
     async def run(self) -> Outcome | Postponement:
         limit = asyncio.timeout(self.claim.remaining_s)
         try:
             async with limit:
-                await self._generate()
-            return self._completed()
+                return await self._generate()
         except BackendError as error:
             return self._ended_by(error)
         except Exception as error:
@@ -60,7 +77,11 @@ class Attempt:
         """For a caller that cancelled `run()` because the client asked for it."""
         so_far = self.progress
         return Outcome(
-            status=JobStatus.CANCELLED, trace=self._trace(), text=so_far.text, tokens_so_far=so_far.tokens
+            status=JobStatus.CANCELLED,
+            trace=self._trace(),
+            text=so_far.text,
+            tokens_so_far=so_far.tokens,
+            **self._estimated(),
         )
 
     def cancelled_by_itself(self) -> Outcome:
@@ -69,35 +90,36 @@ class Attempt:
         detail = "The attempt was cancelled, but nobody asked for it."
         return self._failed(API_ERRORS["internal_error"], self._trace(detail))
 
-    async def _generate(self) -> None:
-        async with completions.begin() as completion:
+    async def _generate(self) -> Outcome:
+        epochs = await _epochs_or_none()
+        definition = await _definition_of(self.claim.generator, epochs)
+        generating = self._generating = Generating(definition, given_of(self.claim.request))
+        async with completions.begin(epochs) as completion:
             self._answered_by = _answered_by(completion.active)
             await completion.ensure_healthy()
             self._is_ready = True
-            async with completion.stream(to_chat_request(self.claim.request)) as chunks:
-                async for chunk in chunks:
-                    self._add(chunk)
+            async with aclosing(generating.pieces(completion)) as pieces:
+                async for _piece in pieces:
+                    if self._first_chunk_s is None:
+                        self._first_chunk_s = self._elapsed_s()
+        return self._ended(generating.generated(), passes_on=definition.allows_partial)
 
-    def _add(self, chunk: ChatChunk) -> None:
-        if self._first_chunk_s is None:
-            self._first_chunk_s = self._elapsed_s()
-        self._collector.add(chunk)
-        if chunk.usage is not None:
-            self._tokens = chunk.usage.completion_tokens
-        elif chunk.text or chunk.reasoning or chunk.tool_calls:
-            self._tokens += 1
-
-    def _completed(self) -> Outcome:
-        result = self._collector.result()
+    def _ended(self, generated: Generated, *, passes_on: bool) -> Outcome:
+        used = {"usage": generated.usage, **self._estimated()}
+        misfit = generated.misfit
+        if misfit is not None and not passes_on:
+            return self._failed(API_ERRORS["output_invalid"], self._trace(misfit.fault), **used)
         log.info("job_completed", **self._facts(), seconds=round(self._elapsed_s(), 3))
         return Outcome(
             status=JobStatus.COMPLETED,
-            trace=self._trace(),
-            text=result.text,
-            tokens_so_far=self._tokens,
-            tool_calls=tuple(asdict(call) for call in result.tool_calls),
-            finish_reason=result.finish_reason,
-            usage=result.usage,
+            trace=self._trace("" if misfit is None else misfit.fault),
+            text=generated.text,
+            tokens_so_far=self.progress.tokens,
+            tool_calls=tuple(asdict(call) for call in generated.tool_calls),
+            finish_reason=generated.finish_reason,
+            data=generated.data,
+            warnings=() if misfit is None else (OUTPUT_INCOMPLETE,),
+            **used,
         )
 
     def _ended_by(self, error: BackendError) -> Outcome | Postponement:
@@ -139,9 +161,12 @@ class Attempt:
         longest: float = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** min(self.claim.postponements, 10))
         return max(error.retry_after_s or 0.0, longest * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
 
-    def _failed(self, error: PublicError, trace: Trace) -> Outcome:
+    def _failed(self, error: PublicError, trace: Trace, **used: Any) -> Outcome:
         log.warning("job_failed", **self._facts(), code=error.code, because=trace.failure_detail)
-        return failed(error, trace=trace, progress=self.progress)
+        return failed(error, trace=trace, progress=self.progress, **(used or self._estimated()))
+
+    def _estimated(self) -> dict[str, Any]:
+        return {"estimate": self._generating.estimate()} if self._generating is not None else {}
 
     def _trace(self, failure_detail: str = "") -> Trace:
         was_there = True if self._first_chunk_s is not None else None
@@ -169,3 +194,24 @@ def _answered_by(active: ActiveSpec) -> AnsweredBy:
         active.spec.model,
         breakers.backend_of(active),
     )
+
+
+async def _epochs_or_none() -> Epochs | None:
+    try:
+        return await current()
+    except EpochsUnknown:  # the database is down, and has been for a while
+        return None
+
+
+async def _definition_of(generator: str, epochs: Epochs | None) -> Definition:
+    """Raises BackendUnavailable while it cannot be read: a later attempt will find it."""
+    try:
+        generators = known.last_known() if epochs is None else await known.known(epochs)
+    except Error as error:
+        raise BackendUnavailable(f"The generator {generator} could not be read: {error}") from error
+    if generators is None:
+        raise BackendUnavailable(f"The generator {generator} could not be read.")
+    definition = generators.published(generator)
+    if definition is None:
+        raise LookupError(f"There is no generator {generator}.")
+    return definition

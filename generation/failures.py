@@ -52,8 +52,14 @@ API_ERRORS: Final[dict[str, PublicError]] = {
         ),
         PublicError(502, "backend_error", "The text could not be generated. Try again.", _OURS),
         PublicError(504, "backend_timeout", "The text was not generated in time. Try again.", _OURS),
-        # Only jobs end so; no answer has this status.
+        # Only jobs end so; no answer has one of these statuses.
         PublicError(408, "expired", "The generation could not begin before it expired.", _OURS),
+        PublicError(
+            424,
+            "output_invalid",
+            "The generated text does not have the form that the generator promises. Try again.",
+            _OURS,
+        ),
         PublicError(508, "loop_detected", "The request has already passed through this service.", _OURS),
         PublicError(500, "internal_error", "Something went wrong on our side.", _OURS),
     )

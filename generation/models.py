@@ -75,6 +75,7 @@ class GenerationJob(models.Model):
     request_digest = models.CharField(_("digest of the request"), max_length=64)
     text = models.TextField(_("text so far"), default="")
     tokens_so_far = models.PositiveIntegerField(_("tokens so far"), default=0)
+    data = models.JSONField(_("data"), null=True)
     tool_calls = models.JSONField(_("tool calls"), default=list)
     finish_reason = models.CharField(_("finish reason"), max_length=20, default="")
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from llmbackends.types import FinishReason, TokenUsage
 
@@ -48,13 +48,20 @@ class Progress:
 
 
 NOTHING_YET: Final = Progress()
+NOTHING_USED: Final = TokenUsage(0, 0)
+OUTPUT_INCOMPLETE: Final = "output_incomplete"
+"""The warning of a result that does not fit, where its generator passes such on."""
 MOST_TOKENS: Final = 2**31 - 1
 """That the column takes, whatever a backend claims."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished attempt. `text` and `tokens_so_far` also tell what came before a failure or cancellation."""
+    """A finished attempt. `text` and `tokens_so_far` also tell what came before a failure or cancellation.
+
+    data: what a generator of JSON has made. warnings: words for the client. estimate: what was used, as far
+    as can be told, where it was not counted and `usage` is None.
+    """
 
     status: JobStatus
     trace: Trace
@@ -64,6 +71,9 @@ class Outcome:
     finish_reason: FinishReason | None = None
     usage: TokenUsage | None = None
     error: PublicError | None = None
+    data: Any = None
+    warnings: tuple[str, ...] = ()
+    estimate: TokenUsage = NOTHING_USED
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +84,13 @@ class Postponement:
     trace: Trace
 
 
-def failed(error: PublicError, *, trace: Trace, progress: Progress = NOTHING_YET) -> Outcome:
+def failed(error: PublicError, *, trace: Trace, progress: Progress = NOTHING_YET, **used: Any) -> Outcome:
+    """used: the fields of an Outcome that say what it cost."""
     return Outcome(
         status=JobStatus.FAILED,
         trace=trace,
         text=progress.text,
         tokens_so_far=progress.tokens,
         error=error,
+        **used,
     )

@@ -1,6 +1,6 @@
-"""The request of a job as JSON in its row, and as the ChatRequest that a model gets.
+"""The request of a job as JSON in its row, and as what a generator is given.
 
-{"prompt": "…"}  or  {"messages": [{"role": "user", "content": "…" or [part, …]}, …]}
+{"prompt": "…"}  or  {"input": {…}}  or  {"messages": [{"role": "user", "content": "…" or [part, …]}, …]}
 part: {"type": "text", "text": "…"} or {"type": "image", "media_type": "image/png", "data": "<base64>"}
 """
 
@@ -8,44 +8,50 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 
-from llmbackends.types import ChatRequest, ContentPart, ImagePart, JsonObject, Message, TextPart
+from generators import asking, inputs
+from generators.asking import Given
+from generators.definition import Definition
+from generators.errors import InvalidInput, PromptTooLong
+from llmbackends.types import ContentPart, ImagePart, JsonObject, Message, TextPart
 
-from . import generators
-from .errors import InvalidRequest, ResultExpired, UnknownGenerator
-from .generators import generator_names
+from .errors import InvalidRequest, ResultExpired
 
 if TYPE_CHECKING:
     from .models import GenerationJob
 
+DEFAULT_GENERATOR: Final = "text-v1"
+"""With its version: who names none gets what that has always been."""
 PRIORITIES = range(1, 6)
 _ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What a client asks for: a prompt or messages, not both. Priority 1 is the most urgent.
+    """What a client asks for: a prompt, an input or messages. Priority 1 is the most urgent.
 
+    generator: with or without its version.
     expires_in_s: how long the answer is wanted; None: as long as the settings say.
     """
 
     prompt: str | None = None
     messages: tuple[JsonObject, ...] = ()
-    generator: str = generators.DEFAULT
+    input: JsonObject | None = None
+    generator: str = DEFAULT_GENERATOR
     priority: int = 3
     metadata: JsonObject = field(default_factory=dict)
     expires_in_s: float | None = None
 
     @property
     def chat_json(self) -> dict[str, Any]:
-        if self.prompt is None:
-            return {"messages": list(self.messages)}
-        return {"prompt": self.prompt}
+        if self.prompt is not None:
+            return {"prompt": self.prompt}
+        return {"messages": list(self.messages)} if self.input is None else {"input": dict(self.input)}
 
     @property
     def digest(self) -> str:
@@ -57,19 +63,22 @@ class GenerationRequest:
             "priority": self.priority,
             "prompt": self.prompt,
         }
-        if self.expires_in_s is not None:  # without it as it was before there was such a field
-            asked["expires_in_s"] = self.expires_in_s
+        later = {"expires_in_s": self.expires_in_s, "input": self.input}
+        # Without one it is as it was before there was such a field.
+        asked |= {name: value for name, value in later.items() if value is not None}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 def request_of(job: GenerationJob) -> GenerationRequest:
-    """What the job was asked for. Raises ResultExpired if that has been deleted."""
+    """What the job was asked for, of the version that it was accepted for. Raises ResultExpired if that has
+    been deleted."""
     if job.result_expired_at is not None:
         raise ResultExpired
     asked_for_s = (job.deadline_at - job.created_at).total_seconds()
     return GenerationRequest(
         prompt=job.request.get("prompt"),
         messages=tuple(job.request.get("messages", ())),
+        input=job.request.get("input"),
         generator=job.generator,
         priority=job.priority,
         metadata=job.metadata,
@@ -77,37 +86,50 @@ def request_of(job: GenerationJob) -> GenerationRequest:
     )
 
 
-def validate(request: GenerationRequest) -> None:
+def validate(request: GenerationRequest, definition: Definition) -> None:
     """Raises InvalidRequest, also for what the database could not store."""
-    validate_generator(request.generator)
     if request.priority not in PRIORITIES:
         raise InvalidRequest("The priority is a number from 1 (most urgent) to 5.", param="priority")
     longest = settings.GENERATION_LONGEST_DEADLINE_S
     if request.expires_in_s is not None and not 0 < request.expires_in_s <= longest:
         raise InvalidRequest(f"It can expire in at most {longest:g} seconds.", param="expires_in_s")
-    if (request.prompt is None) == (not request.messages):
-        raise InvalidRequest("Give either a prompt or messages.", param="messages")
-    _validate_storable(request.chat_json, param="messages" if request.prompt is None else "prompt")
+    if [request.prompt is None, not request.messages, request.input is None].count(False) != 1:
+        raise InvalidRequest("Give a prompt, an input or messages: one of the three.", param="messages")
+    asked = request.chat_json
+    _validate_storable(asked, param=next(iter(asked)))
     _validate_storable(request.metadata, param="metadata")
-    to_chat_request(request.chat_json)
+    given = given_of(asked)
+    try:
+        _check(given, definition, request)
+    except InvalidInput as error:
+        raise InvalidRequest(error.message, param=error.param) from None
+    except PromptTooLong as error:
+        raise InvalidRequest(error.message, param=next(iter(asked))) from None
 
 
-def validate_generator(name: str) -> None:
-    """Raises UnknownGenerator."""
-    if name not in generator_names():
-        raise UnknownGenerator(name, known=generator_names())
+def _check(given: Given, definition: Definition, request: GenerationRequest) -> None:
+    if request.prompt is not None:
+        inputs.check_prompt(definition, request.prompt)
+    elif given.input is not None:
+        inputs.check(definition, given.input)
+    else:
+        inputs.check_messages(definition, given.messages)
+        return
+    asking.prompt_of(definition, given)
 
 
-def to_chat_request(chat_json: JsonObject) -> ChatRequest:
-    """Raises InvalidRequest. A prompt becomes one user message."""
+def given_of(chat_json: JsonObject) -> Given:
+    """Raises InvalidRequest. A prompt is short for an input with nothing else."""
     if "prompt" in chat_json:
         if not isinstance(chat_json["prompt"], str) or not chat_json["prompt"]:
             raise InvalidRequest("The prompt is a text that is not empty.", param="prompt")
-        return ChatRequest(messages=(Message("user", chat_json["prompt"]),))
+        return Given(input={"prompt": chat_json["prompt"]})
+    if "input" in chat_json:
+        return Given(input=chat_json["input"])
     messages = chat_json.get("messages")
     if not isinstance(messages, list) or not messages:
         raise InvalidRequest("Messages are a list with at least one message.", param="messages")
-    return ChatRequest(
+    return Given(
         messages=tuple(
             _message(message, param=f"messages[{index}]") for index, message in enumerate(messages)
         )
@@ -141,7 +163,7 @@ def _part(part: Any, *, param: str) -> ContentPart:
 
 def _validate_storable(value: Any, *, param: str) -> None:
     """PostgreSQL stores neither NUL nor half a surrogate pair, and JSON knows neither NaN nor infinity."""
-    for text in _texts(value):
+    for text in inputs.texts_in(value):
         if storable(text) != text:
             raise InvalidRequest("The text holds characters that are not valid in Unicode text.", param=param)
     try:
@@ -150,17 +172,16 @@ def _validate_storable(value: Any, *, param: str) -> None:
         raise InvalidRequest("This is not valid JSON.", param=param) from None
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """All texts of a JSON value, names included."""
-    pending = [value]
-    while pending:
-        match pending.pop():
-            case str(text):
-                yield text
-            case Mapping() as names:
-                pending += [*names.keys(), *names.values()]
-            case list() | tuple() as items:
-                pending += items
+def storable_json(value: Any) -> Any:
+    """The value with all its texts `storable`."""
+    match value:
+        case str(text):
+            return storable(text)
+        case dict():
+            return {storable(name): storable_json(inner) for name, inner in value.items()}
+        case list():
+            return [storable_json(inner) for inner in value]
+    return value
 
 
 def storable(text: str) -> str:

@@ -24,5 +24,5 @@ def expire() -> bool:
     old = GenerationJob.objects.filter(finished_at__lte=kept_since, result_expired_at__isnull=True)
     ids = list(old.order_by("finished_at").values_list("pk", flat=True)[:_BATCH])
     expired = GenerationJob.objects.filter(pk__in=ids, result_expired_at__isnull=True)
-    expired.update(request={}, text="", tool_calls=[], result_expired_at=Now())
+    expired.update(request={}, text="", data=None, tool_calls=[], result_expired_at=Now())
     return len(ids) == _BATCH

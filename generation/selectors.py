@@ -24,7 +24,7 @@ MAX_PAGE = 100
 # The 16 bytes of an id in base64; of the last character two bits are used.
 CURSOR_PATTERN = "^[A-Za-z0-9_-]{21}[AQgw]$"
 _NEVER_LISTED = ("request", "failure_detail")
-_LISTED_FOR_KEYS = ("text", "tool_calls", "metadata", "warnings")
+_LISTED_FOR_KEYS = ("text", "data", "tool_calls", "metadata", "warnings")
 """Long ones too: a page of 25 jobs that asks for itself every few seconds would read megabytes."""
 
 

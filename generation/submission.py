@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,11 +17,22 @@ from apikeys.models import ApiKey
 from audit import trail
 from audit.actions import Action
 from audit.trail import Subject
+from epochs.current import Epochs, current
+from generators.definition import Definition
+from generators.known import Generators, known, known_now
 
 from . import dispatch, intake
-from .errors import IdempotencyKeyReused, InvalidRequest, JobFinished, JobNotRerunnable
+from .errors import (
+    GeneratorRetired,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    JobFinished,
+    JobNotRerunnable,
+    UnknownGenerator,
+)
 from .models import GenerationJob, JobStatus
 from .requests import GenerationRequest, request_of, storable, validate
+from .threads import in_thread
 
 _KEY_LENGTH = 255
 
@@ -38,16 +50,20 @@ def submit(*, key: ApiKey, request: GenerationRequest, idempotency_key: str | No
 
     Raises InvalidRequest (UnknownGenerator), IdempotencyKeyReused.
     """
-    validate(request)
+    _validate_idempotency_key(idempotency_key)
+    try:
+        fields = _fields(request, _definition(request, known_now()))
+    except InvalidRequest:
+        if (before := _same_before(key, request, idempotency_key)) is None:
+            raise
+        return Submitted(before, created=False)
     if idempotency_key is None:
-        job = _new_job(key, request)
-        job.save(force_insert=True)
+        job = GenerationJob.objects.create(key=key, **fields)
         _announce()
         return Submitted(job, created=True)
-    _validate_idempotency_key(idempotency_key)
     # Of two requests at once the unique constraint lets one in, and get_or_create reads its job.
     job, created = GenerationJob.objects.get_or_create(
-        key=key, idempotency_key=idempotency_key, defaults=_fields(request)
+        key=key, idempotency_key=idempotency_key, defaults=fields
     )
     if created:
         _announce()
@@ -55,16 +71,27 @@ def submit(*, key: ApiKey, request: GenerationRequest, idempotency_key: str | No
 
 
 async def submit_durably(
-    *, key: ApiKey, request: GenerationRequest, idempotency_key: str | None = None
+    *,
+    key: ApiKey,
+    request: GenerationRequest,
+    idempotency_key: str | None = None,
+    epochs: Epochs | None = None,
 ) -> Submitted:
     """As `submit`, for an event loop: the job is committed when it returns, together with those of others.
 
+    epochs: what a check that began after the request had arrived has found; None: makes one now.
+
     Raises django.db.OperationalError too, which leaves open whether the job was accepted.
     """
-    validate(request)
-    if idempotency_key is not None:
-        _validate_idempotency_key(idempotency_key)
-    new = _new_job(key, request, idempotency_key)
+    _validate_idempotency_key(idempotency_key)
+    generators = await known(epochs or await current())
+    try:
+        fields = _fields(request, _definition(request, generators))
+    except InvalidRequest:
+        if (before := await in_thread(_same_before, key, request, idempotency_key)) is None:
+            raise
+        return Submitted(before, created=False)
+    new = GenerationJob(key=key, idempotency_key=idempotency_key, created_at=timezone.now(), **fields)
     job = await intake.accept(new)
     return _submitted(job, request, created=job is new)
 
@@ -72,7 +99,7 @@ async def submit_durably(
 def rerun(job: GenerationJob, *, key: ApiKey, idempotency_key: str | None = None) -> Submitted:
     """A new job of `key` that asks for the same as one that has failed or was cancelled, and names it.
 
-    Raises JobNotRerunnable, ResultExpired, InvalidRequest, IdempotencyKeyReused.
+    Raises JobNotRerunnable (GeneratorRetired), ResultExpired, InvalidRequest, IdempotencyKeyReused.
     """
     if idempotency_key is not None:
         _validate_idempotency_key(idempotency_key)
@@ -81,7 +108,11 @@ def rerun(job: GenerationJob, *, key: ApiKey, idempotency_key: str | None = None
             return _rerun_before(before, job)
     if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         raise JobNotRerunnable(job)
-    fields = _fields(request_of(job)) | {"rerun_of": job.pk}
+    request = request_of(job)
+    definition = known_now().offered(request.generator)
+    if definition is None:
+        raise GeneratorRetired(job)
+    fields = _fields(request, definition) | {"rerun_of": job.pk}
     if idempotency_key is None:
         again, created = GenerationJob.objects.create(key=key, **fields), True
     else:
@@ -133,15 +164,31 @@ def _rerun_before(again: GenerationJob, job: GenerationJob) -> Submitted:
     return Submitted(again, created=False)
 
 
-def _new_job(key: ApiKey, request: GenerationRequest, idempotency_key: str | None = None) -> GenerationJob:
-    fields = _fields(request)
-    return GenerationJob(key=key, idempotency_key=idempotency_key, created_at=timezone.now(), **fields)
+def _same_before(
+    key: ApiKey, request: GenerationRequest, idempotency_key: str | None
+) -> GenerationJob | None:
+    """The job that this very request has made, when its generator was still offered as it was then."""
+    if idempotency_key is None:
+        return None
+    made = GenerationJob.objects.filter(key=key, idempotency_key=idempotency_key, rerun_of__isnull=True)
+    with suppress(RecursionError):  # it was refused for its depth
+        return made.filter(request_digest=request.digest).first()
+    return None
 
 
-def _fields(request: GenerationRequest) -> dict[str, Any]:
+def _definition(request: GenerationRequest, generators: Generators) -> Definition:
+    """Raises InvalidRequest, also for a request that the generator does not take."""
+    definition = generators.offered(request.generator)
+    if definition is None:
+        raise UnknownGenerator(request.generator, known=generators.offered_names)
+    validate(request, definition)
+    return definition
+
+
+def _fields(request: GenerationRequest, definition: Definition) -> dict[str, Any]:
     expires_in_s = request.expires_in_s or settings.GENERATION_DEADLINE_S
     return {
-        "generator": request.generator,
+        "generator": definition.public_name,
         "priority": request.priority,
         "request": request.chat_json,
         "metadata": dict(request.metadata),
@@ -154,7 +201,9 @@ def _announce() -> None:
     transaction.on_commit(dispatch.jobs_queued, robust=True)
 
 
-def _validate_idempotency_key(idempotency_key: str) -> None:
+def _validate_idempotency_key(idempotency_key: str | None) -> None:
+    if idempotency_key is None:
+        return
     if not 0 < len(idempotency_key) <= _KEY_LENGTH or storable(idempotency_key) != idempotency_key:
         raise InvalidRequest(
             f"An Idempotency-Key has 1 to {_KEY_LENGTH} characters.", param="Idempotency-Key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
@@ -23,15 +24,15 @@ from generation import selectors, submission, watching
 from generation.attended import Moment, attended
 from generation.errors import InvalidRequest, JobFinished, JobNotFound
 from generation.models import GenerationJob, JobStatus
-from generation.requests import to_chat_request
+from generation.requests import given_of
 from generation.threads import in_thread
-from llmbackends.types import ImagePart
+from llmbackends.types import ImagePart, JsonObject, Message
 
 from .access import logged_in
 from .event_stream import HEARTBEAT, HEARTBEAT_S, event, release_connections, stream_response
 from .next_page import safe_next
 from .parts import whole_or_part
-from .sentences import sentence
+from .sentences import sentence, warning_sentence
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +87,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     context = {
         "job": found,
         "said": list(_said(found.request)),
+        "warnings": [warning_sentence(word) for word in found.warnings],
         "failure": sentence(found.error_code) if found.error_code else "",
         "may_cancel": _may_cancel(request, found),
         "sees_all": request.user.has_perm(SEE_ALL),
@@ -186,7 +188,16 @@ def _may_cancel(request: HttpRequest, job: GenerationJob) -> bool:
 
 def _said(request: dict[str, Any]) -> Iterator[Said]:
     """The request as it can be shown: images are counted, long texts are cut."""
-    for message in to_chat_request(request).as_messages:
+    given = given_of(request)
+    for message in given.messages or (Message("user", _shown(given.input)),):
         images = sum(isinstance(part, ImagePart) for part in message.parts)
         is_cut = len(message.text) > SHOWN_CHARACTERS
         yield Said(message.role, message.text[:SHOWN_CHARACTERS], images, is_cut)
+
+
+def _shown(given: JsonObject | None) -> str:
+    """An input that is but a prompt as the prompt, any other as JSON."""
+    match given:
+        case {"prompt": str(prompt), **others} if not others:
+            return prompt
+    return json.dumps(given, ensure_ascii=False, indent=2)

@@ -7,6 +7,8 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from generation.outcomes import OUTPUT_INCOMPLETE
+
 _OTHERWISE: Final = "internal_error"
 
 _SENTENCES: Final[dict[str, str | Promise]] = {
@@ -16,10 +18,23 @@ _SENTENCES: Final[dict[str, str | Promise]] = {
     "rate_limit_exceeded": _("Too many requests. Wait a moment and try again."),
     "budget_exceeded": _("The budget is used up."),
     "backend_unavailable": _("The service cannot generate text at present. Try again later."),
+    "output_invalid": _("The answer does not have the form that the generator promises. Try again."),
     "backend_error": _("The text could not be generated. Try again."),
     "backend_timeout": _("The text was not generated in time. Try again."),
     _OTHERWISE: _("Something went wrong on our side."),
 }
+
+
+_WARNINGS: Final[dict[str, str | Promise]] = {
+    OUTPUT_INCOMPLETE: _(
+        "The answer does not have the form that the generator promises. It is passed on as it is."
+    ),
+}
+
+
+def warning_sentence(word: str) -> str:
+    """For a warning of the API."""
+    return str(_WARNINGS.get(word, word))
 
 
 def sentence(code: str) -> str:

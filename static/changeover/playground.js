@@ -106,12 +106,13 @@
       let hasEnded = false;
       for await (const { name, data } of eventsIn(response.body)) {
         if (name === "text") followed(() => text.appendData(data.text));
+        if (name === "again") text.data = "";
         if (name === "end") {
           bubble.querySelector("[data-about]").textContent = data.about;
           bubble.querySelector("[data-note]").textContent = data.note;
         }
         if (name === "error") this.fail(data);
-        hasEnded = name !== "text";
+        hasEnded = name === "end" || name === "error";
       }
       if (!hasEnded) this.fail({ message: form.dataset.lost });
     }

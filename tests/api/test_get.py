@@ -19,7 +19,12 @@ def test_get_shows_the_result_and_usage_of_a_completed_generation(
     body = member.get(waited.headers["Location"]).json()
 
     assert body["status"] == "completed"
-    assert body["result"] == {"text": "Ebb and flow.", "tool_calls": [], "finish_reason": "stop"}
+    assert body["result"] == {
+        "text": "Ebb and flow.",
+        "data": None,
+        "tool_calls": [],
+        "finish_reason": "stop",
+    }
     usage = body["usage"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"] > 0
     assert body["error"] is None

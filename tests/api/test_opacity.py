@@ -124,7 +124,7 @@ def walk_errors(member: Caller) -> None:
 
 
 def walk_pages(member: Caller) -> None:
-    for path in ("/api/v1/openapi.json", "/api/v1/docs", "/livez", "/readyz", URL):
+    for path in ("/api/v1/openapi.json", "/api/v1/docs", "/livez", "/readyz", URL, "/api/v1/generators"):
         assert member.get(path).status_code == 200
 
 

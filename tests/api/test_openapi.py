@@ -68,6 +68,8 @@ def test_page_lists_all_operations(page: dict[str, Any]) -> None:
         ("get", "/api/v1/generations/{generation_id}/events"),
         ("post", "/api/v1/generations/{generation_id}/cancel"),
         ("post", "/api/v1/generations/{generation_id}/rerun"),
+        ("get", "/api/v1/generators"),
+        ("get", "/api/v1/generators/{name}"),
         ("get", "/api/v1/usage"),
         ("post", "/api/v1/webhooks"),
         ("get", "/api/v1/webhooks"),

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from apikeys.models import ApiKey
+    from generators.models import Generator
     from tests.generation.scripted import ScriptedBackend
 
 
@@ -24,3 +27,22 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> ScriptedBackend:
     scripted = ScriptedBackend()
     monkeypatch.setattr("generation.completions.active_backend", scripted.as_active_backend)
     return scripted
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes these generators, which need not be saved, those that every job finds, without a database."""
+    from epochs.current import Epochs
+    from generators.known import Generators
+
+    def make_known(*rows: Generator) -> None:
+        async def current() -> Epochs:
+            return Epochs(1, 1, 1)
+
+        async def generators(epochs: Epochs) -> Generators:
+            return Generators(rows)
+
+        monkeypatch.setattr("generation.execution.current", current)
+        monkeypatch.setattr("generators.known.known", generators)
+
+    return make_known

@@ -2,20 +2,26 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from django.db import OperationalError
 from structlog.testing import capture_logs
 
+from epochs.current import Epochs
 from generation.claims import Claim
 from generation.execution import Attempt
 from generation.models import JobStatus
-from generation.outcomes import AnsweredBy, Outcome, Postponement
+from generation.outcomes import AnsweredBy, Outcome, Postponement, Progress
+from generators.known import Generators
 from llmbackends import errors
 from llmbackends.types import ChatChunk, FinishReason, Message, TokenUsage, ToolCallDelta
 from tests.asyncio_support import run_async
-from tests.generation.scripted import FOREVER, LAST, ScriptedBackend
+from tests.generation.scripted import FOREVER, LAST, ScriptedBackend, answering
+from tests.generators.rows import text_v1, unsaved
 
 CLAIM = Claim(
     job_id=uuid.uuid4(),
@@ -35,6 +41,11 @@ WORTH_WAITING = [
     errors.AuthenticationFailed("401"),
     errors.ModelNotFound("404"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _text_alone(known: Callable[..., None]) -> None:
+    known(text_v1())
 
 
 def run(claim: Claim = CLAIM) -> Outcome | Postponement:
@@ -245,3 +256,123 @@ def test_attempt_counts_the_tokens_so_far(
     backend.stream_steps = [*chunks, errors.BadAnswer("garbage")]
 
     assert outcome_of().tokens_so_far == tokens
+
+
+JSON_CLAIM = replace(CLAIM, generator="json-v1")
+
+
+@pytest.fixture
+def json_v1(known: Callable[..., None]) -> Callable[..., None]:
+    def make(**fields: Any) -> None:
+        known(unsaved(name="json", output_kind="json", output_schema={"type": "object"}, **fields))
+
+    make()
+    return make
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_json_that_fits_is_the_result(backend: ScriptedBackend) -> None:
+    backend.streams = [answering('Sure: {"a": [1]}')]
+
+    outcome = outcome_of(JSON_CLAIM)
+
+    assert (outcome.status, outcome.text, outcome.data) == (JobStatus.COMPLETED, '{"a": [1]}', {"a": [1]})
+    assert outcome.warnings == ()
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_answer_that_fits_in_neither_try_fails_the_job_and_tells_staff_why(backend: ScriptedBackend) -> None:
+    backend.stream_steps = answering("No.")
+
+    outcome = outcome_of(JSON_CLAIM)
+
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.code) == (JobStatus.FAILED, "output_invalid")
+    assert outcome.trace.failure_detail == "The answer holds no JSON that can be read."
+    assert "JSON" not in outcome.error.message
+    assert (outcome.text, outcome.usage, outcome.tokens_so_far) == ("No.", TokenUsage(6, 4), 4)
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_answer_that_does_not_fit_is_no_outage(backend: ScriptedBackend) -> None:
+    backend.stream_steps = answering("No.")
+
+    assert outcome_of(JSON_CLAIM).trace.was_there is True
+
+
+def test_answer_that_does_not_fit_is_passed_on_where_the_generator_allows_it(
+    backend: ScriptedBackend, json_v1: Callable[..., None]
+) -> None:
+    json_v1(allows_partial=True)
+    backend.stream_steps = answering("No.")
+
+    outcome = outcome_of(JSON_CLAIM)
+
+    assert (outcome.status, outcome.text, outcome.data) == (JobStatus.COMPLETED, "No.", None)
+    assert (outcome.warnings, outcome.usage) == (("output_incomplete",), TokenUsage(6, 4))
+    assert outcome.trace.failure_detail == "The answer holds no JSON that can be read."
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_outage_in_the_second_try_fails_the_job(backend: ScriptedBackend) -> None:
+    """Put off, it would have the model do the first try again."""
+    backend.entering = [None, errors.BackendUnavailable("gone")]
+    backend.streams = [answering("No.")]
+
+    outcome = outcome_of(JSON_CLAIM)
+
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.usage) == ("backend_unavailable", None)
+    assert outcome.estimate == TokenUsage(3, 2)
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_progress_begins_anew_with_the_second_try(backend: ScriptedBackend) -> None:
+    backend.streams = [answering("No."), [ChatChunk('{"a'), FOREVER]]
+
+    async def look_in_the_second_try() -> Progress:
+        attempt = Attempt(JSON_CLAIM)
+        running = asyncio.create_task(attempt.run())
+        await asyncio.to_thread(backend.waiting.wait, 5)
+        running.cancel()
+        await asyncio.wait({running})
+        return attempt.progress
+
+    assert run_async(look_in_the_second_try()) == Progress('{"a', 2 + 1)
+    assert backend.closed == 2
+
+
+def test_retired_generator_still_answers_what_was_accepted(
+    backend: ScriptedBackend, known: Callable[..., None]
+) -> None:
+    known(unsaved(name="text", system_prompt="Be brief.", is_active=False, is_current=False))
+
+    assert outcome_of().status == JobStatus.COMPLETED
+    assert backend.requests[0].messages[0] == Message("system", "Be brief.")
+
+
+def test_generator_that_cannot_be_read_puts_the_job_off(
+    backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(epochs: Epochs) -> Generators:
+        raise OperationalError("down")
+
+    monkeypatch.setattr("generators.known.known", unreadable)
+
+    postponement = run()
+
+    assert isinstance(postponement, Postponement)
+    assert postponement.trace.answered_by is None
+    assert not backend.requests
+
+
+def test_job_of_a_generator_that_is_gone_fails(backend: ScriptedBackend, known: Callable[..., None]) -> None:
+    known()
+
+    outcome = outcome_of()
+
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.trace.failure_detail) == (
+        "internal_error",
+        "LookupError: There is no generator text-v1.",
+    )

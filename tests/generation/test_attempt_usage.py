@@ -14,11 +14,13 @@ from generation import claims, endings
 from generation.claims import Claim
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
-from generation.outcomes import AnsweredBy, Outcome, Progress, Trace, failed
+from generation.outcomes import AnsweredBy, Outcome, Trace, failed
+from llmbackends.types import TokenUsage
 from tests.generation.jobs import COMPLETED, TRACE, queue_job
 from usage.models import UsageRecord
 
-CANCELLED = Outcome(status=JobStatus.CANCELLED, trace=TRACE, text="Half an answer")
+ESTIMATE = TokenUsage(3, 4)
+CANCELLED = Outcome(status=JobStatus.CANCELLED, trace=TRACE, text="Half an answer", estimate=ESTIMATE)
 UNREACHED = Trace(AnsweredBy(None, "", "dummy", "dummy"), failure_detail="refused")
 
 
@@ -49,9 +51,7 @@ def test_result_is_recorded_with_who_gave_it(claim: Claim, key: ApiKey) -> None:
 
 
 def test_tokens_are_estimated_where_the_backend_gave_none(claim: Claim) -> None:
-    call = {"id": "1", "name": "look", "arguments": "12345678"}
-
-    endings.finish(claim, replace(COMPLETED, usage=None, text="12345678", tool_calls=(call,)))
+    endings.finish(claim, replace(COMPLETED, usage=None, estimate=ESTIMATE))
 
     assert tokens(UsageRecord.objects.get()) == (3, 4, True)
 
@@ -64,11 +64,11 @@ def test_cancelled_attempt_is_recorded_with_what_it_used(claim: Claim) -> None:
 
 
 def test_failure_after_the_first_token_is_recorded_with_what_it_used(claim: Claim) -> None:
-    endings.finish(claim, failed(API_ERRORS["backend_error"], trace=TRACE, progress=Progress("1234", 1)))
+    endings.finish(claim, failed(API_ERRORS["backend_error"], trace=TRACE, estimate=ESTIMATE))
 
     record = UsageRecord.objects.get()
     assert (record.outcome, record.error_code) == ("failed", "backend_error")
-    assert tokens(record) == (3, 1, True)
+    assert tokens(record) == (3, 4, True)
 
 
 def test_failure_before_the_first_token_costs_nothing(claim: Claim) -> None:

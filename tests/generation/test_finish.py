@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from apikeys.models import ApiKey
-from generation.claims import claim_next
-from generation.endings import finish, give_back
+from generation.claims import claim_due, claim_next
+from generation.endings import finish, finish_all, give_back
 from generation.failures import API_ERRORS
 from generation.models import JobStatus
 from generation.outcomes import AnsweredBy, Trace, failed
@@ -128,3 +128,41 @@ def test_finish_replaces_such_characters_in_tool_calls_too(key: ApiKey) -> None:
 
     job.refresh_from_db()
     assert job.tool_calls == [{"id": "1", "name": "f", "arguments": "\ufffd"}]
+
+
+@pytest.mark.parametrize(
+    "data", [{"b": [1, 2.5, None], "a": {"ä": True}}, [], "text", 0, 10**99, -1.5e-7, None], ids=str
+)
+def test_finish_stores_the_data_and_the_warnings(key: ApiKey, data: object) -> None:
+    job = queue_job(key)
+    claim = claim_next("worker")
+    assert claim is not None
+
+    finish(claim, replace(COMPLETED, data=data, warnings=("output_incomplete",)))
+
+    job.refresh_from_db()
+    assert (job.data, job.warnings) == (data, ["output_incomplete"])
+
+
+def test_finish_stores_results_with_and_without_data_together(key: ApiKey) -> None:
+    jobs = [queue_job(key) for _ in range(3)]
+    claims = claim_due("worker", 3)
+
+    finish_all(
+        dict(zip(claims, (replace(COMPLETED, data=data) for data in (None, {"a": 1}, None)), strict=True))
+    )
+
+    for job in jobs:
+        job.refresh_from_db()
+    assert [job.data for job in jobs] == [None, {"a": 1}, None]
+
+
+def test_finish_replaces_such_characters_in_data_too(key: ApiKey) -> None:
+    job = queue_job(key)
+    claim = claim_next("worker")
+    assert claim is not None
+
+    finish(claim, replace(COMPLETED, data={"nul \x00": ["half \ud800", 1]}))
+
+    job.refresh_from_db()
+    assert job.data == {"nul \ufffd": ["half \ufffd", 1]}

@@ -4,15 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generation.requests import GenerationRequest, storable, to_chat_request
-from llmbackends.types import ChatRequest, ImagePart, Message, TextPart
+from generation.requests import GenerationRequest, given_of, storable
+from generators.asking import Given
+from llmbackends.types import ImagePart, Message, TextPart
 
 
-def test_to_chat_request_makes_a_prompt_one_user_message() -> None:
-    assert to_chat_request({"prompt": "Hello"}) == ChatRequest(messages=(Message("user", "Hello"),))
+def test_prompt_is_short_for_an_input() -> None:
+    assert given_of({"prompt": "Hello"}) == Given(input={"prompt": "Hello"})
+    assert given_of({"input": {"table": "a"}}) == Given(input={"table": "a"})
 
 
-def test_to_chat_request_keeps_roles_texts_and_images() -> None:
+def test_given_messages_keep_roles_texts_and_images() -> None:
     chat_json = {
         "messages": [
             {"role": "system", "content": "Be brief."},
@@ -27,11 +29,19 @@ def test_to_chat_request_keeps_roles_texts_and_images() -> None:
         ]
     }
 
-    assert to_chat_request(chat_json).messages == (
+    assert given_of(chat_json).messages == (
         Message("system", "Be brief."),
         Message("user", (TextPart("What is this?"), ImagePart(data="aGk=", media_type="image/png"))),
         Message("assistant", "A cat."),
     )
+
+
+def test_digest_is_as_it_was_before_there_were_inputs() -> None:
+    """So that an Idempotency-Key of then is still recognised."""
+    assert GenerationRequest(prompt="x").digest == (
+        "5975bb9478cc39bc8150d3695b308b01984e4fd0acc40b462c598a227606fda3"
+    )
+    assert GenerationRequest(input={"prompt": "x"}).digest != GenerationRequest(prompt="x").digest
 
 
 def test_digest_ignores_the_order_of_names() -> None:

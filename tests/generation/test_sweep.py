@@ -16,7 +16,7 @@ def ended(key: ApiKey, seconds: float, **fields: object) -> GenerationJob:
     return queue_job(
         key,
         **{"status": JobStatus.COMPLETED, "finished_at": seconds_ago(seconds), "text": "An answer."}
-        | {"tool_calls": [{"id": "1"}], "prompt_tokens": 3, "metadata": {"order": "7"}}
+        | {"data": {"a": 1}, "tool_calls": [{"id": "1"}], "prompt_tokens": 3, "metadata": {"order": "7"}}
         | fields,
     )
 
@@ -29,7 +29,7 @@ def test_results_are_deleted_after_their_time_and_rows_kept(key: ApiKey, setting
 
     for job in (old, young, unfinished):
         job.refresh_from_db()
-    assert (old.request, old.text, old.tool_calls) == ({}, "", [])
+    assert (old.request, old.text, old.data, old.tool_calls) == ({}, "", None, [])
     assert old.result_expired_at is not None
     assert (old.status, old.prompt_tokens, old.metadata) == (JobStatus.COMPLETED, 3, {"order": "7"})
     assert (young.text, young.result_expired_at) == ("An answer.", None)

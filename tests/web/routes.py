@@ -88,11 +88,12 @@ _ARGUMENTS: dict[str, Callable[[Samples], Any]] = {
     "job_id": lambda samples: samples.get(GenerationJob).pk,
     "key_id": lambda samples: samples.get(ApiKey).pk,
 }
-# Of the API, whose rows a session does not see.
+# Of the API, whose rows a session does not see; the generator is one that comes with the installation.
 NO_ROWS = {
     "generation_id": "01900000-0000-7000-8000-000000000000",
     "webhook_id": "01900000-0000-7000-8000-000000000000",
     "delivery_id": "msg_00000000000000000000000000000000",
+    "name": "text-v1",
 }
 _ARGUMENTS |= {name: lambda samples, value=value: value for name, value in NO_ROWS.items()}
 

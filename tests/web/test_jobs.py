@@ -14,6 +14,7 @@ from audit.models import AuditEvent
 from generation import submission
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
+from tests.generators.rows import publish
 from tests.people import user_with
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def job(key: ApiKey) -> GenerationJob:
     return submit(key)
 
 
-def submit(key: ApiKey, prompt: str = "What is a tide?", **fields: Any) -> GenerationJob:
+def submit(key: ApiKey, prompt: str | None = "What is a tide?", **fields: Any) -> GenerationJob:
     return submission.submit(key=key, request=GenerationRequest(prompt=prompt, **fields)).job
 
 
@@ -252,3 +253,21 @@ def test_images_of_a_request_are_counted(mina: User, key: ApiKey) -> None:
 
     assert "1 image" in page
     assert "iVBORw0K" not in page
+
+
+def test_warning_is_a_sentence(mina: User, job: GenerationJob) -> None:
+    answered(job, warnings=["output_incomplete"])
+
+    page = browser_of(mina).get(f"/jobs/{job.pk}/").content.decode()
+
+    assert "It is passed on as it is." in page
+    assert "output_incomplete" not in page
+
+
+def test_input_is_shown_as_json(mina: User, key: ApiKey) -> None:
+    publish(input_schema={"type": "object"}, prompt_template="{{table}}")
+    job = submit(key, None, generator="ui", input={"table": "orders"})
+
+    page = browser_of(mina).get(f"/jobs/{job.pk}/").content.decode()
+
+    assert "&quot;table&quot;: &quot;orders&quot;" in page

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from llmconfigs.models import LLMConfig
+from tests.generators.rows import publish
 from tests.people import user_with
 from tests.web.visitors import Visitor
 from usage import writer
@@ -156,6 +157,45 @@ def test_question_that_cannot_be_answered_is_refused_with_a_reason(
     assert problem in response.content.decode()
 
 
+def test_answer_that_does_not_fit_is_asked_for_again(
+    mina: Visitor, activate: Callable[..., LLMConfig]
+) -> None:
+    activate(options={"text": "No, never."})
+    publish(takes_messages=True, output_kind="fenced", fence_language="html")
+
+    page = mina.post(ASK, data={"message": "A page", "turns": "", "generator": "ui-v1"}).text
+
+    assert [turn["text"] for turn in json.loads(hidden(page, "turns"))] == ["A page", "No, never."]
+    assert "does not have the form" in page
+
+
+@pytest.mark.django_db
+def test_generators_that_take_messages_can_be_chosen(client: Client) -> None:
+    client.force_login(user_with(USE))
+    publish(name="talk", takes_messages=True, max_input_chars=5)
+    publish(name="form")
+
+    page = client.get(URL).content.decode()
+
+    assert [name in page for name in ("text-v1", "json-v1", "talk-v1", "form-v1")] == [True] * 3 + [False]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("generator", "problem"),
+    [("form-v1", "There is no such generator."), ("talk", "This generator takes 5 characters at most.")],
+)
+def test_what_a_generator_does_not_take_is_refused(client: Client, generator: str, problem: str) -> None:
+    client.force_login(user_with(USE))
+    publish(name="talk", takes_messages=True, max_input_chars=5)
+    publish(name="form")
+
+    response = client.post(ASK, {"message": "Too long", "turns": "", "generator": generator})
+
+    assert response.status_code == 422
+    assert problem in response.content.decode()
+
+
 @pytest.mark.django_db
 def test_body_beyond_the_limit_is_refused(client: Client, settings: Any) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
@@ -173,7 +213,7 @@ def test_characters_that_are_no_text_are_mended() -> None:
 
     ask = conversation.read_ask(form)
 
-    assert [message.text for message in ask.request.messages] == ["half \ufffd pair", "nul \ufffd"]
+    assert [message.text for message in ask.given.messages] == ["half \ufffd pair", "nul \ufffd"]
 
 
 def test_staff_compare_an_inactive_configuration_with_the_active_one(

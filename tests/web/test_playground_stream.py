@@ -18,6 +18,7 @@ from tests.api.frontdoor import upstream
 from tests.api.server import wait_until
 from tests.api.sse import Event, events_in
 from tests.api.test_events import _server_connections
+from tests.generators.rows import publish
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault, FaultServer
 from tests.web.visitors import Visitor
@@ -99,6 +100,29 @@ def test_conversation_is_what_the_model_gets(mina: Visitor, activate: Callable[.
         asked = service.requests[0].json()
 
     assert [message["content"] for message in asked["messages"]] == ["One", "Two", "What is a tide?"]
+
+
+def test_answer_that_does_not_fit_begins_again_and_is_noted_at_the_end(
+    mina: Visitor, activate: Callable[..., LLMConfig]
+) -> None:
+    activate(options={"text": "No, never."})
+    publish(takes_messages=True, output_kind="fenced", fence_language="html")
+
+    with asking(mina, generator="ui") as coming:
+        events = list(coming)
+
+    again = [event.name for event in events].index("again")
+    assert text_of(events[:again]) == text_of(events[again:]) == "No, never."
+    assert "does not have the form" in events[-1].data["note"]
+    assert outcome() == ("completed", "")
+    assert UsageRecord.objects.get().completion_tokens == 2 * 2
+
+
+def test_generator_of_json_answers_with_json(mina: Visitor, activate: Callable[..., LLMConfig]) -> None:
+    activate(options={"text": "Water that moves."})
+
+    with asking(mina, generator="json-v1") as events:
+        assert text_of(list(events)) == '{"answer": "Water that moves."}'
 
 
 @pytest.mark.parametrize(("failure", "status"), [("unavailable", 503), ("bad_answer", 502), ("timeout", 504)])

@@ -24,9 +24,12 @@ from generation.attended import Moment, attended
 from generation.completions import Completion
 from generation.draining import cancel_and_wait
 from generation.failures import API_ERRORS, PublicError, public_error
+from generation.generating import Generating, SecondTry
 from generation.metering import Meter
+from generators.asking import Given
+from generators.definition import Definition
 from llmbackends.errors import BackendError
-from llmbackends.types import ChatRequest
+from llmbackends.types import FinishReason
 from llmconfigs import wording
 from llmconfigs.selection import ActiveSpec
 from usage.entries import Outcome
@@ -60,6 +63,11 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """The pieces so far are void: they did not have the form that the generator promises."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """`note`: why the answer is not whole, if it is not."""
 
@@ -78,7 +86,7 @@ class Failed:
     cause: str = ""
 
 
-Item = Piece | Ended | Failed
+Item = Piece | Again | Ended | Failed
 """An answer is pieces and, once, how it ended."""
 
 
@@ -87,17 +95,18 @@ class Answer:
 
     def __init__(
         self,
-        request: ChatRequest,
+        definition: Definition,
+        given: Given,
         asker: Asker,
         *,
         chosen: ActiveSpec | None = None,
         is_streamed: bool = True,
     ) -> None:
-        self._request = request
+        self._generating = Generating(definition, given)
         self._asker = asker
         self._chosen = chosen
         self._meter = asker.meter()
-        self._meter.asked([request], is_streamed=is_streamed)
+        self._meter.asked(self._generating.requests, is_streamed=is_streamed)
         self._restarting = Failed(503, _("The server is about to restart. Try again in a moment."))
         self._row: asyncio.Queue[Item] = asyncio.Queue(_AHEAD)
         self._loop = asyncio.get_running_loop()
@@ -158,7 +167,7 @@ class Answer:
         while True:
             item = await self._row.get()
             yield item
-            if not isinstance(item, Piece):
+            if isinstance(item, Ended | Failed):
                 return
 
     async def _work(self) -> None:
@@ -171,22 +180,30 @@ class Answer:
             await self._row.put(self._failed(error))
 
     async def _generate(self) -> Ended:
-        began_at, reason = time.monotonic(), None
+        began_at = time.monotonic()
         async with await limits.admit_as(f"user {self._asker.user_id}"), self._begin() as completion:
             self._meter.answered_by(completion)
-            async with completion.stream_all([self._request]) as chunks:
-                async for _number, chunk in chunks:
-                    self._meter.add_chunk(chunk)
-                    reason = chunk.finish_reason or reason
-                    if chunk.text:
-                        await self._row.put(Piece(chunk.text))
+            async with aclosing(self._generating.pieces(completion)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, SecondTry):
+                        await self._row.put(Again())
+                        continue
+                    self._meter.add_chunk(piece)
+                    if piece.text:
+                        await self._row.put(Piece(piece.text))
         self._meter.end(Outcome.COMPLETED)
         return Ended(
             tokens=self._meter.usage.completion_tokens,
             is_estimated=self._meter.is_estimated,
             seconds=time.monotonic() - began_at,
-            note=_("The answer was cut: it is as long as is allowed.") if reason == "length" else "",
+            note=self._note(),
         )
+
+    def _note(self) -> str:
+        generated = self._generating.generated()
+        if generated.finish_reason == FinishReason.LENGTH:
+            return _("The answer was cut: it is as long as is allowed.")
+        return sentence("output_invalid") if generated.misfit else ""
 
     def _begin(self) -> AbstractAsyncContextManager[Completion]:
         return completions.begin_with(self._chosen) if self._chosen else completions.begin()
@@ -218,6 +235,8 @@ def as_event(item: Item) -> bytes:
     match item:
         case Piece(text):
             return event("text", {"text": text})
+        case Again():
+            return event("again", {})
         case Ended(tokens, is_estimated, seconds, note):
             return event("end", {"about": describe(tokens, is_estimated, seconds), "note": note})
         case Failed(_, message, cause):

@@ -10,10 +10,13 @@ from typing import Any, Literal
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from generation.errors import UnknownGenerator
-from generation.generators import DEFAULT
-from generation.requests import storable, validate_generator
-from llmbackends.types import ChatRequest, Message
+from generation.requests import DEFAULT_GENERATOR, storable
+from generators import inputs
+from generators.asking import Given
+from generators.definition import Definition
+from generators.errors import InvalidInput
+from generators.known import Generators
+from llmbackends.types import Message
 
 MAX_CHARACTERS = 200_000
 """Of all turns and the message together."""
@@ -45,9 +48,9 @@ class Ask:
     turns: tuple[Turn, ...]
 
     @property
-    def request(self) -> ChatRequest:
+    def given(self) -> Given:
         said = [*self.turns, Turn("user", self.message)]
-        return ChatRequest(messages=tuple(Message(turn.role, turn.text) for turn in said))
+        return Given(messages=tuple(Message(turn.role, turn.text) for turn in said))
 
     def answered(self, text: str) -> tuple[Turn, ...]:
         """The conversation with this answer; an answer without a word leaves no trace."""
@@ -88,14 +91,18 @@ def turns_json(turns: Sequence[Turn]) -> str:
     return json.dumps([asdict(turn) for turn in turns], ensure_ascii=False)
 
 
-def read_generator(form: QueryDict) -> str:
-    """Raises Unacceptable."""
-    name = form.get("generator", DEFAULT)
+def read_generator(form: QueryDict, generators: Generators, *asks: Ask) -> Definition:
+    """One that takes what is asked. Raises Unacceptable."""
+    definition = generators.offered(form.get("generator", DEFAULT_GENERATOR))
+    if definition is None or not definition.takes_messages:
+        raise Unacceptable(_("There is no such generator."))
     try:
-        validate_generator(name)
-    except UnknownGenerator:
-        raise Unacceptable(_("There is no such generator.")) from None
-    return name
+        for ask in asks:
+            inputs.check_messages(definition, ask.given.messages)
+    except InvalidInput:
+        told = _("This generator takes %(most)d characters at most. Begin a new conversation.")
+        raise Unacceptable(told % {"most": definition.max_input_chars}) from None
+    return definition
 
 
 def read_config_id(form: QueryDict) -> int | None:

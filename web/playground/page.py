@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from generation.generators import DEFAULT, generator_names
+from generation.requests import DEFAULT_GENERATOR
+from generators.known import known_now
 from llmconfigs.models import LLMConfig
 
 from .answers import Failed
@@ -39,14 +40,15 @@ class Page:
 
     main: Column = Column("turns")
     beside: Column = Column("beside")
-    generator: str = DEFAULT
+    generator: str = DEFAULT_GENERATOR
     config_id: int | None = None
     message: str = ""
     problem: str = ""
 
 
 def render_page(request: HttpRequest, page: Page) -> HttpResponse:
-    context = {"page": page, "generators": generator_names(), "most": MAX_CHARACTERS}
+    generators = [offer.public_name for offer in known_now().offers if offer.takes_messages]
+    context = {"page": page, "generators": generators, "most": MAX_CHARACTERS}
     status = 422 if page.problem else 200
     return render(request, "web/playground.html", context | _comparison(request.user, page), status=status)
 

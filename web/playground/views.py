@@ -8,8 +8,11 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from epochs.current import current
 from generation import choices
 from generation.threads import in_thread
+from generators.definition import Definition
+from generators.known import known
 from llmbackends.errors import ConfigurationError
 from llmconfigs import wording
 from llmconfigs.chosen import chosen_spec
@@ -19,7 +22,7 @@ from llmconfigs.selection import ActiveSpec
 from ..access import needs
 from ..event_stream import stream_response
 from ..sentences import sentence
-from .answers import Answer, Asker, Events, Failed, Piece, describe
+from .answers import Again, Answer, Asker, Events, Failed, Piece, describe
 from .conversation import Ask, Turn, Unacceptable, read_ask, read_config_id, read_generator, read_turns
 from .page import COMPARE, Column, Page, render_page
 
@@ -38,10 +41,10 @@ async def stream(request: HttpRequest) -> HttpResponseBase:
     """One answer as server-sent events; what goes wrong before its first piece is JSON with a status."""
     try:
         ask, chosen = read_ask(request.POST), await _chosen(request)
-        read_generator(request.POST)
+        definition = read_generator(request.POST, await known(await current()), ask)
     except (Unacceptable, ConfigurationError) as error:
         return _told(_refusal(error))
-    answer = Answer(ask.request, await _asker(request), chosen=chosen)
+    answer = Answer(definition, ask.given, await _asker(request), chosen=chosen)
     first = await answer.first()
     return _told(first) if isinstance(first, Failed) else stream_response(Events(answer))
 
@@ -65,30 +68,38 @@ async def ask(request: HttpRequest) -> HttpResponse:
 async def _answered(request: HttpRequest) -> Page:
     """Raises Unacceptable, before any model is asked."""
     form = request.POST
-    page = Page(generator=read_generator(form), config_id=read_config_id(form))
     ask, beside, asker = read_ask(form), read_ask(form, turns="beside"), await _asker(request)
+    definition = read_generator(form, await known(await current()), ask, beside)
+    page = Page(generator=definition.public_name, config_id=read_config_id(form))
     chosen: ActiveSpec | Failed | None
     try:
         chosen = await _chosen(request)
     except ConfigurationError as error:
         chosen = _refusal(error)
     if isinstance(chosen, ActiveSpec):
-        columns = [_column(page.main, ask, asker), _column(page.beside, beside, asker, chosen)]
+        columns = [
+            _column(page.main, definition, ask, asker),
+            _column(page.beside, definition, beside, asker, chosen),
+        ]
         main, other = await choices.gather(columns)
     else:
-        main = await _column(page.main, ask, asker)
+        main = await _column(page.main, definition, ask, asker)
         other = replace(page.beside, turns=beside.turns, failure=chosen)
     return replace(page, main=main, beside=other, message=ask.message if main.turns == ask.turns else "")
 
 
-async def _column(column: Column, ask: Ask, asker: Asker, chosen: ActiveSpec | None = None) -> Column:
-    answer = Answer(ask.request, asker, chosen=chosen, is_streamed=False)
+async def _column(
+    column: Column, definition: Definition, ask: Ask, asker: Asker, chosen: ActiveSpec | None = None
+) -> Column:
+    answer = Answer(definition, ask.given, asker, chosen=chosen, is_streamed=False)
     await answer.first()
     text = ""
     async with aclosing(answer.items()) as items:
         async for item in items:
             if isinstance(item, Piece):
                 text += item.text
+            elif isinstance(item, Again):
+                text = ""
             elif isinstance(item, Failed):
                 column = replace(column, failure=item)
             elif item is not None:
