@@ -88,6 +88,9 @@ _BY_WORDING: tuple[tuple[str, _Verdict], ...] = (
     ("credit balance is too low", _NO_QUOTA),
     ("is not a valid model", _NO_MODEL),
     ("image input is not supported", _REFUSED_REQUEST),
+    ("invalid json schema in format", _REFUSED_REQUEST),  # Ollama, with status 500
+    ("failed to parse grammar", _REFUSED_REQUEST),
+    ("produced output that does not match the expected", _MODEL_SLIPPED),  # llama.cpp, held to a schema
 )
 
 _STATUS_OF_CODE: dict[str, int] = {

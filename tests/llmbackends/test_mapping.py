@@ -87,6 +87,23 @@ def test_error_recognises_a_prompt_that_is_too_long(status: int | None, code: st
     assert type(error_for(status, message, code)) is ContextLengthExceeded
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(500, "invalid JSON schema in format"), (400, "Failed to initialize samplers: failed to parse grammar")],
+)
+def test_error_recognises_a_schema_that_is_not_taken(status: int, message: str) -> None:
+    error = error_for(status, message)
+
+    assert type(error) is RequestError
+    assert not error.retryable
+
+
+def test_error_recognises_a_model_that_slipped_out_of_its_schema() -> None:
+    error = error_for(500, "The model produced output that does not match the expected peg-native format")
+
+    assert (type(error), error.processed) == (BackendFailed, True)
+
+
 @pytest.mark.parametrize("status", [401, 429, 503])
 def test_error_wording_does_not_overrule_a_status_that_names_the_cause(status: int) -> None:
     assert type(error_for(status, "while reading the context length")) is type(error_for(status))
