@@ -11,7 +11,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from .definition import PROMPT_ALONE
+from .fields import SchemaField
 
+LAST_VERSION = 99_999
 NAME_PATTERN = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 
 
@@ -48,17 +50,17 @@ class Generator(models.Model):
         ],
     )
     version = models.PositiveIntegerField(
-        _("version"), default=1, validators=[MinValueValidator(1), MaxValueValidator(99_999)]
+        _("version"), default=1, validators=[MinValueValidator(1), MaxValueValidator(LAST_VERSION)]
     )
     description = models.TextField(
         _("description"), blank=True, default="", help_text=_("For clients: what it makes of which input.")
     )
     system_prompt = models.TextField(_("system prompt"), blank=True, default="")
     prompt_template = models.TextField(_("prompt template"), default="{{prompt}}")
-    input_schema = models.JSONField(_("input schema"), default=prompt_input)
+    input_schema = SchemaField(_("input schema"), default=prompt_input)
     takes_messages = models.BooleanField(_("takes messages"), default=False)
     output_kind = models.CharField(_("output"), max_length=10, choices=OutputKind, default=OutputKind.TEXT)
-    output_schema = models.JSONField(_("output schema"), null=True, blank=True)
+    output_schema = SchemaField(_("output schema"), null=True, blank=True)
     fence_language = models.CharField(_("language of the block"), max_length=30, blank=True, default="")
     allows_partial = models.BooleanField(
         _("an answer that does not fit is passed on"),

@@ -3,6 +3,7 @@
 import django.core.validators
 from django.db import migrations, models
 
+import generators.fields
 import generators.models
 
 
@@ -61,7 +62,9 @@ class Migration(migrations.Migration):
                 ("prompt_template", models.TextField(default="{{prompt}}", verbose_name="prompt template")),
                 (
                     "input_schema",
-                    models.JSONField(default=generators.models.prompt_input, verbose_name="input schema"),
+                    generators.fields.SchemaField(
+                        default=generators.models.prompt_input, verbose_name="input schema"
+                    ),
                 ),
                 ("takes_messages", models.BooleanField(default=False, verbose_name="takes messages")),
                 (
@@ -77,7 +80,10 @@ class Migration(migrations.Migration):
                         verbose_name="output",
                     ),
                 ),
-                ("output_schema", models.JSONField(blank=True, null=True, verbose_name="output schema")),
+                (
+                    "output_schema",
+                    generators.fields.SchemaField(blank=True, null=True, verbose_name="output schema"),
+                ),
                 (
                     "fence_language",
                     models.CharField(
