@@ -21,6 +21,7 @@ from django.test import TransactionTestCase
 from audit import triggers
 from epochs.advancing import advance
 from epochs.subjects import Subject
+from generators import triggers as generators_triggers
 from tests import shipped_generators
 
 _KEPT = ("django_content_type", "auth_permission", "epochs_epoch")
@@ -30,8 +31,8 @@ _put_back: list[Any] = []
 
 
 def install() -> None:
-    """The trail's triggers, which let nobody empty it, go in the transaction of the flush; the `post_migrate`
-    that it sends at its end puts them back."""
+    """The triggers that keep the trail and the published generators go in the transaction of the flush; the
+    `post_migrate` that it sends at its end puts them back."""
     shipped_generators.install()
     flush.sql_flush = _sql_flush  # type: ignore[attr-defined]
     TransactionTestCase._fixture_teardown = _empty  # type: ignore[attr-defined]
@@ -44,7 +45,8 @@ def empty_trail() -> None:
 
 
 def _sql_flush(style: Any, connection: BaseDatabaseWrapper, **options: Any) -> list[str]:
-    return [*triggers.dropping(connection), *sql_flush(style, connection, **options)]
+    dropping = [*triggers.dropping(connection), *generators_triggers.dropping(connection)]
+    return [*dropping, *sql_flush(style, connection, **options)]
 
 
 def _empty(_test: TransactionTestCase) -> None:
@@ -75,12 +77,11 @@ def _empty_filled() -> None:
         filled = _lock_and_look(cursor, tables)
         if filled.keys() & {*triggers.TABLES}:
             _delete_trail()
-        has_others = not shipped_generators.are_alone()
-        kept = {*triggers.TABLES, *(() if has_others else (shipped_generators.TABLE,))}
+        kept = {*triggers.TABLES, shipped_generators.TABLE}
         for statement in _emptying({name: filled[name] for name in filled if name not in kept}):
             cursor.execute(statement)
-        if has_others:
-            shipped_generators.create()
+        if not shipped_generators.are_alone():
+            shipped_generators.restore()
 
 
 def _lock_and_look(cursor: Any, tables: list[str]) -> dict[str, int]:

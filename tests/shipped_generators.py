@@ -6,9 +6,12 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import apps
+from django.db import connection
 from django.db.models.signals import post_migrate
 
-TABLE = "generators_generator"
+from generators import triggers
+
+TABLE = triggers.TABLE
 _VARYING = ("id", "published_at", "created_at", "updated_at")
 _shipped: list[dict[str, Any]] = []
 """As they were when they came last."""
@@ -25,9 +28,22 @@ def are_alone() -> bool:
 
 
 def create() -> None:
-    """When there are none at all."""
-    import_module("generators.migrations.0002_shipped").create(apps, None)
-    _shipped[:] = _rows()
+    """When there are none at all, or those of a test that has called `migrate` itself."""
+    migration = import_module("generators.migrations.0002_shipped")
+    migration.create(apps, None)
+    names = [(each["name"], each["version"]) for each in migration._SHIPPED]
+    _shipped[:] = [row for row in _rows() if (row["name"], row["version"]) in names]
+
+
+def restore() -> None:
+    """In place of all that there are, although triggers keep those that are published."""
+    with connection.cursor() as cursor:
+        for statement in triggers.dropping(connection):
+            cursor.execute(statement)
+        cursor.execute(f"DELETE FROM {TABLE}")
+        for statement in triggers.making(connection):
+            cursor.execute(statement)
+    create()
 
 
 def _after_migrate(**_: Any) -> None:

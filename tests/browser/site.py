@@ -6,18 +6,25 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import Group
 from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from epochs.models import Process
+from generators import triggers
+from generators.models import Generator
 from tests.conftest import test_database_url
 from tests.processes import ServerProcess, running_server
 
 # What migrations put there, what the running server writes by itself, and what nobody may delete.
 _KEPT = {"contenttypes", "epochs", "audit"}
-_KEPT_TABLES = {"auth_permission", "auth_group", "auth_group_permissions", "generation_lease"}
+_KEPT_TABLES = {
+    *("auth_permission", "auth_group", "auth_group_permissions", "generation_lease"),
+    "generators_generator",
+}
 
 
 @contextmanager
@@ -46,6 +53,7 @@ class Cleaner:
         """Before the first test."""
         self._process = server.process.pid
         self._groups = list(Group.objects.values_list("pk", flat=True))
+        self._generators = list(Generator.objects.values_list("pk", flat=True))
 
     def clean(self) -> None:
         for attempts_left in (2, 1, 0):
@@ -62,6 +70,15 @@ class Cleaner:
                 cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
             Group.objects.exclude(pk__in=self._groups).delete()
             Process.objects.exclude(pid=self._process).delete()
+            if others := Generator.objects.exclude(pk__in=self._generators):
+                self._delete_generators(cursor, others)
+
+    def _delete_generators(self, cursor: Any, others: QuerySet[Generator]) -> None:
+        """Also those that are published, which triggers keep."""
+        for statement in triggers.dropping(connection):
+            cursor.execute(statement)
+        others.delete()
+        triggers.after_migrate(using=connection.alias)
 
 
 def _tables() -> list[str]:

@@ -48,3 +48,14 @@ def definition(**fields: Any) -> Definition:
 
 def text_v1() -> Generator:
     return unsaved(name="text", takes_messages=True)
+
+
+def draft(name: str = "form", version: int = 1, **values: Any) -> Generator:
+    row: Generator = Generator.objects.create(name=name, version=version, **values)
+    return row
+
+
+def published(name: str = "form", version: int = 1, **values: Any) -> Generator:
+    """Active, and not current unless it is said."""
+    state = {"is_active": True, "published_at": timezone.now()}
+    return draft(name, version, **(state | values))
