@@ -14,15 +14,17 @@ from django.db import connection
 pytestmark = pytest.mark.django_db
 migration: Any = import_module("web.migrations.0001_groups")
 webhooks: Any = import_module("web.migrations.0002_webhook_permissions")
+of_generators: Any = import_module("web.migrations.0003_generator_rights")
 EDITOR = SimpleNamespace(connection=connection)
 
 
 @pytest.fixture(autouse=True)
-def only_those_of_the_migration() -> None:
-    """Another test may have emptied the tables that the migration filled."""
+def only_those_of_the_migrations() -> None:
+    """Another test may have emptied the tables that the migrations filled."""
     Group.objects.all().delete()
     migration.create_groups(apps, EDITOR)
     webhooks.give(apps, EDITOR)
+    of_generators.give(apps, EDITOR)
 
 
 def rights_of(name: str) -> set[str]:
@@ -40,6 +42,7 @@ def test_viewer_only_sees() -> None:
         "apikeys.view_apikey",
         "webhooks.view_webhookendpoint",
         "webhooks.view_webhookdelivery",
+        "generators.view_generator",
     }
 
 
@@ -54,6 +57,8 @@ def test_operator_works_but_approves_nothing_and_sees_no_trail() -> None:
         "webhooks.add_webhookendpoint",
         "webhooks.change_webhookendpoint",
         "webhooks.change_webhookdelivery",
+        "generators.change_generator",
+        "generators.publish_generator",
     } <= rights
     assert not {"llmconfigs.approve_llmconfig", "audit.view_auditevent"} & rights
 
@@ -101,3 +106,18 @@ def test_permission_rows_are_not_made_twice() -> None:
     migration.create_groups(apps, EDITOR)
 
     assert Permission.objects.count() == before
+
+
+def test_rights_are_taken_back_when_their_migration_is_undone() -> None:
+    of_generators.take(apps, EDITOR)
+
+    for name in of_generators.RIGHTS:
+        assert not [right for right in rights_of(name) if right.startswith("generators.")]
+
+
+def test_group_that_is_gone_is_not_made_for_its_rights() -> None:
+    Group.objects.get(name="Operator").delete()
+
+    of_generators.give(apps, EDITOR)
+
+    assert not Group.objects.filter(name="Operator").exists()
