@@ -19,8 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from adminlists.lookups import NoHiddenLookups
 from audit.context import user_actor
-from audit.details import changed_fields, other_details
-from audit.models import AuditEvent
+from audit.object_history import HistoryFromTrail
 from llmbackends.errors import BackendError
 from llmbackends.registry import providers
 
@@ -37,11 +36,13 @@ from .switching import SwitchingPages
 from .trying import TryingPages
 
 _STATE = ("is_active", "version", "edited_by_name", "created_at", "updated_at")
-_HISTORY = 200
 
 
 @admin.register(LLMConfig)
-class LLMConfigAdmin(NoHiddenLookups, SwitchingPages, RequestingPages, TryingPages, DeskPages):
+class LLMConfigAdmin(
+    NoHiddenLookups, HistoryFromTrail, SwitchingPages, RequestingPages, TryingPages, DeskPages
+):
+    trail_kind = "llmconfig"
     form = LLMConfigForm
     list_display = (
         "is_active", "name", "provider_label", "model_label", "health", "last_used", "requests_today",
@@ -233,24 +234,6 @@ class LLMConfigAdmin(NoHiddenLookups, SwitchingPages, RequestingPages, TryingPag
             raise PermissionDenied
         if editing.delete(configs, by=user_actor(request.user)):
             warn_of_environment(request)
-
-    # The history is that of the audit trail, which tells more than Django's log entries.
-
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        return None
-
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        return None
-
-    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
-        return []
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        found = AuditEvent.objects.filter(subject_kind="llmconfig", subject_id=object_id)[:_HISTORY]
-        events = [(each, changed_fields(each), other_details(each)) for each in found]
-        return super().history_view(request, object_id, {"events": events} | (extra_context or {}))
 
 
 def _fieldsets_of_schemas() -> Sequence[Any]:
