@@ -15,6 +15,7 @@ SUBJECT_KINDS: Final[dict[str, str | Promise]] = {
     "user": _("User"),
     "group": _("Group"),
     "activation_request": _("Activation request"),
+    "generator": _("Generator"),
     "job": _("Job"),
     "webhook": _("Webhook"),
     "secrets": _("Secrets"),

@@ -23,6 +23,15 @@ class OutputKind(models.TextChoices):
     FENCED = "fenced", _("Fenced block of a language")
 
 
+class State(models.TextChoices):
+    """CURRENT is active too, and what the name without a version means."""
+
+    DRAFT = "draft", _("Draft")
+    ACTIVE = "active", _("Active")
+    CURRENT = "current", _("Current")
+    RETIRED = "retired", _("Retired")
+
+
 def prompt_input() -> dict[str, Any]:
     """The input schema of a generator that takes a prompt and nothing else."""
     return copy.deepcopy(PROMPT_ALONE)
@@ -118,3 +127,25 @@ class Generator(models.Model):
     @property
     def public_name(self) -> str:
         return f"{self.name}-v{self.version}"
+
+    @property
+    def is_published(self) -> bool:
+        return self.published_at is not None
+
+    @property
+    def state(self) -> State:
+        if not self.is_published:
+            return State.DRAFT
+        if not self.is_active:
+            return State.RETIRED
+        return State.CURRENT if self.is_current else State.ACTIVE
+
+
+class GivenNumber(models.Model):
+    """The last version that was given under a name, so that none is given twice: a draft may be deleted."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    version = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.version}"

@@ -173,4 +173,11 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="GivenNumber",
+            fields=[
+                ("name", models.CharField(max_length=50, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField()),
+            ],
+        ),
     ]
