@@ -15,22 +15,6 @@
     return bubble;
   };
 
-  // Yields {name, data} of each event until the stream ends.
-  async function* eventsIn(body) {
-    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
-      for (const block of blocks) {
-        const name = /^event: (.*)$/m.exec(block)?.[1];
-        if (name) yield { name, data: JSON.parse(/^data: (.*)$/m.exec(block)[1]) };
-      }
-    }
-  }
-
   const followed = (change) => {
     const page = document.documentElement;
     const isAtEnd = page.scrollHeight - window.innerHeight - window.scrollY < NEAR_THE_END_PX;
@@ -104,7 +88,7 @@
       if (type.startsWith("application/json")) return this.fail(await response.json());
       if (!type.startsWith("text/event-stream")) return this.fail({ message: form.dataset.refused });
       let hasEnded = false;
-      for await (const { name, data } of eventsIn(response.body)) {
+      for await (const { name, data } of window.eventsIn(response.body)) {
         if (name === "text") followed(() => text.appendData(data.text));
         if (name === "again") text.data = "";
         if (name === "end") {

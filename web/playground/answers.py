@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import dataclass
 
@@ -46,15 +46,18 @@ _AHEAD = 64
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks, in which request. `sees_causes`: is told the cause of a failure, which names providers."""
+    """Who asks, in which request. `sees_causes`: is told the cause of a failure, which names providers.
+    `route`: what the usage record calls the page."""
 
     user_id: int | None
     name: str
     request_id: str
     sees_causes: bool = False
+    route: str = ROUTE
 
     def meter(self) -> Meter:
-        return Meter(key_id=None, request_id=self.request_id, route=ROUTE, user=(self.user_id, self.name))
+        user = (self.user_id, self.name)
+        return Meter(key_id=None, request_id=self.request_id, route=self.route, user=user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Failed:
 
 
 Item = Piece | Again | Ended | Failed
-"""An answer is pieces and, once, how it ended."""
+"""An answer is pieces, perhaps begun again, and once how it ended."""
 
 
 class Answer:
@@ -186,18 +189,20 @@ class Answer:
             async with aclosing(self._generating.pieces(completion)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, SecondTry):
-                        await self._row.put(Again())
+                        await self._row.put(self._again(piece))
                         continue
                     self._meter.add_chunk(piece)
                     if piece.text:
                         await self._row.put(Piece(piece.text))
         self._meter.end(Outcome.COMPLETED)
-        return Ended(
-            tokens=self._meter.usage.completion_tokens,
-            is_estimated=self._meter.is_estimated,
-            seconds=time.monotonic() - began_at,
-            note=self._note(),
-        )
+        return self._ended(time.monotonic() - began_at)
+
+    def _again(self, second: SecondTry) -> Again:
+        return Again()
+
+    def _ended(self, seconds: float) -> Ended:
+        meter = self._meter
+        return Ended(meter.usage.completion_tokens, meter.is_estimated, seconds, self._note())
 
     def _note(self) -> str:
         generated = self._generating.generated()
@@ -218,20 +223,21 @@ class Answer:
 class Events:
     """The answer as server-sent events. `close` is what Django calls when it has done with a response."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, as_event: Callable[[Item], bytes] | None = None) -> None:
         self._answer = answer
+        self._as_event = as_event or event_of
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         await release_connections()
         async with aclosing(self._answer.items()) as items:
             async for item in items:
-                yield HEARTBEAT if item is None else as_event(item)
+                yield HEARTBEAT if item is None else self._as_event(item)
 
     def close(self) -> None:
         self._answer.stop_soon()
 
 
-def as_event(item: Item) -> bytes:
+def event_of(item: Item) -> bytes:
     match item:
         case Piece(text):
             return event("text", {"text": text})

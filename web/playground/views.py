@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from epochs.current import current
@@ -14,17 +13,14 @@ from generation.threads import in_thread
 from generators.definition import Definition
 from generators.known import known
 from llmbackends.errors import ConfigurationError
-from llmconfigs import wording
-from llmconfigs.chosen import chosen_spec
-from llmconfigs.models import LLMConfig
 from llmconfigs.selection import ActiveSpec
 
 from ..access import needs
 from ..event_stream import stream_response
-from ..sentences import sentence
-from .answers import Again, Answer, Asker, Events, Failed, Piece, describe
+from .answers import Again, Answer, Asker, Ended, Events, Failed, Piece, describe
+from .asking import asker_of, chosen_by, refusal
 from .conversation import Ask, Turn, Unacceptable, read_ask, read_config_id, read_generator, read_turns
-from .page import COMPARE, Column, Page, render_page
+from .page import Column, Page, render_page
 
 USE = "generation.use_playground"
 
@@ -40,11 +36,11 @@ def playground(request: HttpRequest) -> HttpResponse:
 async def stream(request: HttpRequest) -> HttpResponseBase:
     """One answer as server-sent events; what goes wrong before its first piece is JSON with a status."""
     try:
-        ask, chosen = read_ask(request.POST), await _chosen(request)
+        ask, chosen = read_ask(request.POST), await chosen_by(request)
         definition = read_generator(request.POST, await known(await current()), ask)
     except (Unacceptable, ConfigurationError) as error:
-        return _told(_refusal(error))
-    answer = Answer(definition, ask.given, await _asker(request), chosen=chosen)
+        return _told(refusal(error))
+    answer = Answer(definition, ask.given, await asker_of(request), chosen=chosen)
     first = await answer.first()
     return _told(first) if isinstance(first, Failed) else stream_response(Events(answer))
 
@@ -68,14 +64,14 @@ async def ask(request: HttpRequest) -> HttpResponse:
 async def _answered(request: HttpRequest) -> Page:
     """Raises Unacceptable, before any model is asked."""
     form = request.POST
-    ask, beside, asker = read_ask(form), read_ask(form, turns="beside"), await _asker(request)
+    ask, beside, asker = read_ask(form), read_ask(form, turns="beside"), await asker_of(request)
     definition = read_generator(form, await known(await current()), ask, beside)
     page = Page(generator=definition.public_name, config_id=read_config_id(form))
     chosen: ActiveSpec | Failed | None
     try:
-        chosen = await _chosen(request)
+        chosen = await chosen_by(request)
     except ConfigurationError as error:
-        chosen = _refusal(error)
+        chosen = refusal(error)
     if isinstance(chosen, ActiveSpec):
         columns = [
             _column(page.main, definition, ask, asker),
@@ -102,38 +98,10 @@ async def _column(
                 text = ""
             elif isinstance(item, Failed):
                 column = replace(column, failure=item)
-            elif item is not None:
+            elif isinstance(item, Ended):
                 about = describe(item.tokens, item.is_estimated, item.seconds)
                 column = replace(column, about=about, note=item.note)
     return replace(column, turns=ask.answered(text))
-
-
-async def _asker(request: HttpRequest) -> Asker:
-    user = await request.auser()
-    sees_causes = await user.ahas_perm(COMPARE)
-    return Asker(user.pk, user.get_username(), request.request_id, sees_causes)  # type: ignore[attr-defined]
-
-
-async def _chosen(request: HttpRequest) -> ActiveSpec | None:
-    """The configuration to compare with. Raises Unacceptable, the same for who may see none as where there is
-    none, and ConfigurationError."""
-    config_id = read_config_id(request.POST)
-    if config_id is None:
-        return None
-    user = await request.auser()
-    if await user.ahas_perm(COMPARE):
-        try:
-            return await in_thread(chosen_spec, config_id)
-        except LLMConfig.DoesNotExist:
-            pass
-    raise Unacceptable(_("There is no such configuration."))
-
-
-def _refusal(error: Unacceptable | ConfigurationError) -> Failed:
-    """A ConfigurationError is of a chosen configuration, whose reader may see the cause."""
-    if isinstance(error, Unacceptable):
-        return Failed(422, error.message)
-    return Failed(503, sentence("backend_unavailable"), wording.explain(error))
 
 
 def _told(failed: Failed) -> JsonResponse:
