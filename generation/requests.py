@@ -16,6 +16,7 @@ from django.conf import settings
 
 from generators import asking, inputs
 from generators.asking import Given
+from generators.defaults import DEFAULT_NAME
 from generators.definition import Definition
 from generators.errors import InvalidInput, PromptTooLong
 from llmbackends.types import ContentPart, ImagePart, JsonObject, Message, TextPart
@@ -25,8 +26,7 @@ from .errors import InvalidRequest, ResultExpired
 if TYPE_CHECKING:
     from .models import GenerationJob
 
-DEFAULT_GENERATOR: Final = "text-v1"
-"""With its version: who names none gets what that has always been."""
+DEFAULT_GENERATOR: Final = DEFAULT_NAME
 PRIORITIES = range(1, 6)
 _ROLES = ("system", "user", "assistant")
 

@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from . import accounts, jobs, keys
 from .playground import views as playground
+from .tryout import views as tryout
 
 app_name = "web"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("playground/", playground.playground, name="playground"),
     path("playground/ask/", playground.ask, name="playground-ask"),
     path("playground/stream/", playground.stream, name="playground-stream"),
+    path("tryout/", tryout.tryout, name="tryout"),
+    path("tryout/stream/", tryout.stream, name="tryout-stream"),
     path("jobs/", jobs.jobs, name="jobs"),
     path("jobs/<uuid:job_id>/", jobs.job, name="job"),
     path("jobs/<uuid:job_id>/cancel/", jobs.cancel, name="job-cancel"),

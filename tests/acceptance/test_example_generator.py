@@ -32,9 +32,10 @@ def environment(
 
 @pytest.fixture
 def server(environment: dict[str, str]) -> Iterator[ServerProcess]:
-    manage("generators", "import", str(EXAMPLES / "form-v1.json"), environment=environment)
-    manage("generators", "publish", "form-v1", environment=environment)
+    """Which runs already when the generator is published."""
     with running_server(environment) as server:
+        manage("generators", "import", str(EXAMPLES / "form-v1.json"), environment=environment)
+        manage("generators", "publish", "form-v1", environment=environment)
         yield server
 
 

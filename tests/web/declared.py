@@ -81,6 +81,18 @@ STAFF |= {
     f"admin:webhooks_webhookendpoint_{page}": StaffAccess(_HOOK) for page in ("new_secret", "put_notice_away")
 }
 
+_SEE, _PUBLISH = "generators.view_generator", "generators.publish_generator"
+STAFF |= {
+    f"admin:generators_generator_{page}": StaffAccess(permissions)
+    for page, permissions in {
+        "publish": (_SEE, _PUBLISH),
+        "make_current": (_SEE, _PUBLISH),
+        "retire": (_SEE, _PUBLISH),
+        "restore": (_SEE, _PUBLISH),
+        "next": (_SEE, "generators.add_generator"),
+    }.items()
+}
+
 _NEEDED = {"changelist": "view", "change": "view", "history": "view", "add": "add", "delete": "delete"}
 
 

@@ -20,6 +20,7 @@ from audit.context import Actor, Origin, acting
 from audit.models import AuditEvent
 from epochs.models import Process
 from generation.models import AttemptOutcome, Breaker, GenerationJob, JobAttempt, JobStatus
+from generators.models import Generator
 from llmbackends.secret import Secret
 from llmconfigs.models import ActivationRequest, LLMConfig
 from usage.models import UsageRecord
@@ -70,6 +71,19 @@ def _config(samples: Samples) -> LLMConfig:
         endpoint_url="http://127.0.0.1:9",
         api_key=Secret(samples.key),
         parameters={"stop": [samples.text]},
+    )
+
+
+def _generator(samples: Samples) -> Generator:
+    """A draft."""
+    return Generator.objects.create(
+        name="sample",
+        description=samples.text,
+        system_prompt=samples.text,
+        prompt_template=samples.text,
+        input_schema={"type": "object", "title": samples.text},
+        output_kind="json",
+        output_schema={"const": samples.text},
     )
 
 
@@ -246,6 +260,7 @@ def _delivery(samples: Samples) -> WebhookDelivery:
 
 _MAKERS: dict[type[Model], Callable[[Samples], Model]] = {
     LLMConfig: _config,
+    Generator: _generator,
     ApiKey: _key,
     GenerationJob: _job,
     UsageRecord: _usage,

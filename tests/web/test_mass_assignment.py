@@ -18,6 +18,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apikeys.models import ApiKey
+from generators.models import Generator
 from llmconfigs.models import LLMConfig
 
 from .browsers import browser_of, superuser
@@ -26,7 +27,18 @@ from .samples import Samples
 
 pytestmark = pytest.mark.django_db
 
-OURS = ("web", "llmconfigs", "apikeys", "generation", "usage", "audit", "epochs", "api", "config")
+OURS = (
+    "web",
+    "llmconfigs",
+    "apikeys",
+    "generators",
+    "generation",
+    "usage",
+    "audit",
+    "epochs",
+    "api",
+    "config",
+)
 # Of these a form that offered one would be wrong, however it is guarded.
 NEVER_OFFERED = {
     *(
@@ -46,6 +58,7 @@ NEVER_OFFERED = {
 ADDED: dict[type[models.Model], dict[str, Any]] = {
     LLMConfig: {"name": "added", "provider": "dummy"},
     ApiKey: {"name": "added"},
+    Generator: {"name": "added"},
     Group: {"name": "added"},
     User: {"username": "added", "password1": "a-password-4711", "password2": "a-password-4711"},
 }

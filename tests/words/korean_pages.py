@@ -27,6 +27,7 @@ from audit.context import ANONYMOUS, Actor, Origin, acting, user_actor
 from audit.models import AuditEvent
 from epochs.models import Role
 from generation.models import AttemptOutcome, Breaker, GenerationJob, JobAttempt, JobStatus
+from generators.models import Generator
 from llmbackends.registry import providers
 from llmconfigs import activation, requests
 from llmconfigs.health_notes import Health, note
@@ -55,6 +56,7 @@ LANGUAGE = "ko"
 
 _CONFIG = "admin:llmconfigs_llmconfig_"
 _HOOK = "admin:webhooks_webhookendpoint_"
+_GENERATOR = "admin:generators_generator_"
 PAGES = (
     "admin:index",
     "admin:index?health",
@@ -75,6 +77,11 @@ PAGES = (
     f"{_CONFIG}request@sick",
     *(f"{_CONFIG}{each}@active" for each in ("change", "history", "delete", "deactivate")),
     *(f"{_CONFIG}decide@{each}" for each in ("wanted_here", "wanted_elsewhere", "decided")),
+    *(f"{_GENERATOR}{each}" for each in ("changelist", "add", "change", "history", "delete")),
+    *(f"{_GENERATOR}{each}@generators.generator" for each in ("publish", "next")),
+    *(f"{_GENERATOR}{each}@active_version" for each in ("change", "make_current", "retire")),
+    *(f"{_GENERATOR}{each}@current_version" for each in ("change", "retire")),
+    *(f"{_GENERATOR}{each}@retired_version" for each in ("change", "restore")),
     *(f"admin:apikeys_apikey_{each}" for each in ("changelist", "add", "change", "history", "delete")),
     *(f"admin:generation_generationjob_{each}" for each in ("changelist", "change", "history")),
     *(f"admin:generation_breaker_{each}" for each in ("changelist", "change", "history")),
@@ -99,6 +106,7 @@ PAGES_WITH_NOTHING = ("web:jobs", "web:keys")
 # They answer with no text of their own, or not with a page.
 NO_PAGES = (
     *("web:start", "web:logout", "web:language", "web:playground-stream", "web:job-events"),
+    "web:tryout-stream",
     *("admin:jsi18n", "admin:autocomplete", "admin:view_on_site"),
 )
 
@@ -125,6 +133,22 @@ NOBODY_THERE = CONFIG | {
     "model_name": "m",
     "endpoint_url": "http://127.0.0.1:9",
 }
+GENERATOR = {
+    "name": "form1",
+    "prompt_template": "{{prompt}}",
+    "input_schema": '{"type": "object", "properties": {"prompt": {"type": "string"}}}',
+    "output_kind": "text",
+    "max_input_chars": "100",
+    "max_output_chars": "100",
+    "sample": '{"prompt": "물"}',
+}
+WRONG_GENERATORS: tuple[dict[str, str], ...] = (
+    {},
+    GENERATOR | {"input_schema": "{", "output_schema": "NaN", "temperature": "3"},
+    GENERATOR | {"prompt_template": "{{#prompt}}", "input_schema": '{"type": "number"}'},
+    GENERATOR | {"output_kind": "fenced", "output_schema": "{}"},
+    GENERATOR | {"fence_language": "html"},
+)
 POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("admin:llmconfigs_llmconfig_add", {"provider": each.id} | WRONG_CONFIG) for each in providers()),
     *(("admin:llmconfigs_llmconfig_add", CONFIG | {"provider": each.id}) for each in providers()),
@@ -167,6 +191,23 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     (f"{_HOOK}new_secret@webhooks.webhookendpoint", {"keep_old_for_s": "7"}),
     *((f"{_HOOK}new_secret@webhooks.webhookendpoint", {"keep_old_for_s": "3600"}) for _each in range(2)),
     (f"{_HOOK}put_notice_away@webhooks.webhookendpoint", {}),
+    *((f"{_GENERATOR}add", each) for each in (*WRONG_GENERATORS, GENERATOR)),
+    (f"{_GENERATOR}change", GENERATOR | {"seen": "sha256:0"}),
+    (f"{_GENERATOR}publish@generators.generator", SEEN),
+    (f"{_GENERATOR}publish@generators.generator", {}),
+    (f"{_GENERATOR}publish@active_version", {}),
+    *((f"{_GENERATOR}{each}@active_version", SEEN) for each in ("make_current", "retire")),
+    (f"{_GENERATOR}retire@current_version", SEEN),
+    (f"{_GENERATOR}restore@retired_version", SEEN),
+    (f"{_GENERATOR}next@current_version", {}),
+    *((f"{_GENERATOR}changelist{of}", {"action": "delete_selected"}) for of in ("", "@active_version")),
+    *(("web:tryout", each) for each in (*WRONG_GENERATORS, GENERATOR)),
+    ("web:tryout", GENERATOR | {"sample": "["}),
+    ("web:tryout", GENERATOR | {"sample": "[]"}),
+    ("web:tryout", GENERATOR | {"config": "0"}),
+    ("web:tryout", GENERATOR | {"generator": "0"}),
+    ("web:tryout", GENERATOR | {"output_kind": "json"}),
+    ("web:tryout", GENERATOR | {"output_kind": "json", "allows_partial": "on"}),
     ("admin:audit_auditevent_export", {"since": "yesterday"}),
     ("web:password_change", {"new_password1": "1", "new_password2": "2"}),
     ("web:playground-ask", {}),
@@ -232,7 +273,12 @@ def fill(owner: User) -> Mapping[str, Model]:
     rows = [*hooks, key, jobs[JobStatus.FAILED], user, group, _breaker(), _processes(), _usage(key, config)]
     last_event = AuditEvent.objects.latest("number")
     by_label = {row._meta.label_lower: row for row in [*rows, last_event]}
-    return configs | _requests(configs, here=user_actor(owner), elsewhere=user_actor(user)) | by_label
+    return (
+        configs
+        | _generators()
+        | _requests(configs, here=user_actor(owner), elsewhere=user_actor(user))
+        | by_label
+    )
 
 
 def _configs(by: Actor) -> dict[str, Any]:
@@ -263,6 +309,17 @@ def _requests(configs: dict[str, Any], *, here: Actor, elsewhere: Actor) -> dict
         "decided": decided,
         "wanted_here": made(configs["active"], here),
         "wanted_elsewhere": made(configs["llmconfigs.llmconfig"], elsewhere),
+    }
+
+
+def _generators() -> dict[str, Model]:
+    """A draft, and three versions that are published."""
+    said = {"name": "form1", "description": "표에서 양식을 만듭니다.", "published_at": timezone.now()}
+    return {
+        "active_version": Generator.objects.create(version=1, is_active=True, **said),
+        "current_version": Generator.objects.create(version=2, is_active=True, is_current=True, **said),
+        "retired_version": Generator.objects.create(version=3, **said),
+        "generators.generator": Generator.objects.create(version=4, **(said | {"published_at": None})),
     }
 
 

@@ -42,6 +42,7 @@ ENGLISH = frozenset(
         "generators/inputs.py",
         "generators/known.py",
         "generators/outputs.py",
+        "generators/triggers.py",
         "llmconfigs/environment.py",
     ]
 )
