@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin import helpers
-from django.contrib.admin.utils import flatten_fieldsets
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
@@ -47,35 +45,18 @@ class TryingPages(GeneratorPages):
         config_id: int | None,
         trial: Any,
     ) -> HttpResponse:
-        """The whole form with everything that was entered, as ModelAdmin shows it after a save that failed,
-        and what came of trying it out. `generator`: the row as it is stored."""
-        fieldsets: Any = list(self.get_fieldsets(request, generator))
-        is_read = generator is not None and generator.is_published
-        readonly = flatten_fieldsets(fieldsets) if is_read else self.get_readonly_fields(request, generator)
-        adminform = helpers.AdminForm(form, fieldsets, {}, readonly, model_admin=self)
+        """The whole form with everything that was entered, and what came of trying it out. `generator`: the
+        row as it is stored."""
         title = _("Try %(name)s") % {"name": generator.public_name} if generator else _("Add a generator")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "subtitle": None,
-            "adminform": adminform,
-            "object_id": str(generator.pk) if generator else None,
-            "original": generator,
-            "is_popup": False,
-            "to_field": None,
-            "media": self.media + adminform.media,
-            "inline_admin_formsets": [],
-            "errors": helpers.AdminErrorList(form, []),
-            "preserved_filters": "",
-            "sample": sample,
-            "config_id": config_id,
-            "trial": trial,
-        }
-        form_url = self.url("change", generator.pk) if generator else self.url("add")
-        is_change = generator is not None
-        request.current_app = self.admin_site.name
-        return self.render_change_form(
-            request, context, add=not is_change, change=is_change, obj=generator, form_url=form_url
+        return self.whole_form(
+            request,
+            form,
+            generator,
+            title=title,
+            form_url=self.url("change", generator.pk) if generator else self.url("add"),
+            sample=sample,
+            config_id=config_id,
+            trial=trial,
         )
 
 

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
-from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.contrib import messages
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from adminlists.own_pages import OwnPages
 from llmbackends.errors import ConfigurationError
 
 from .. import describing, history, wording
 from ..active import active_spec
 from ..models import LLMConfig
 
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[LLMConfig]
-else:
-    ModelAdmin = admin.ModelAdmin
 
-
-class DeskPages(ModelAdmin):
-    """Each page names the permissions that it needs with `require`."""
-
+class DeskPages(OwnPages):
     def has_activate_permission(self, request: HttpRequest, obj: LLMConfig | None = None) -> bool:
         """Activating, deactivating, rolling back, and requesting it."""
         return request.user.has_perm("llmconfigs.activate_llmconfig")
@@ -33,30 +22,9 @@ class DeskPages(ModelAdmin):
     def has_approve_permission(self, request: HttpRequest, obj: LLMConfig | None = None) -> bool:
         return request.user.has_perm("llmconfigs.approve_llmconfig")
 
-    def require(self, request: HttpRequest, *allowed: bool) -> None:
-        """Whoever uses these pages may also see the rows. Raises PermissionDenied."""
-        if not (all(allowed) and self.has_view_permission(request)):
-            raise PermissionDenied
-
     def config_or_404(self, request: HttpRequest, object_id: str) -> LLMConfig:
-        config = self.get_object(request, object_id)
-        if config is None:
-            raise Http404
+        config: LLMConfig = self.row_or_404(request, object_id)
         return config
-
-    def page(self, request: HttpRequest, name: str, *, title: str, **context: Any) -> TemplateResponse:
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "subtitle": None,
-            **context,
-        }
-        return TemplateResponse(request, f"admin/llmconfigs/llmconfig/{name}.html", context)
-
-    def url(self, name: str, *arguments: Any) -> str:
-        return reverse(f"admin:llmconfigs_llmconfig_{name}", args=arguments, current_app=self.admin_site.name)
 
 
 def in_use() -> str:

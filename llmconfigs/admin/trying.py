@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.admin import helpers
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -67,35 +66,10 @@ class TryingPages(DeskPages):
         if request.htmx:  # type: ignore[attr-defined]
             context = {"trial": trial}
             return TemplateResponse(request, "admin/llmconfigs/llmconfig/partials/_trial.html", context)
-        return self._whole_form(request, form, config, trial, form_url)
-
-    def _whole_form(
-        self, request: HttpRequest, form: Any, config: LLMConfig | None, trial: Trial, form_url: str
-    ) -> HttpResponse:
-        """As ModelAdmin shows it after a save that failed."""
+        # The form has written into the row that it was given.
         stored = LLMConfig.objects.filter(pk=config.pk).first() if config else None
-        fieldsets: Any = list(self.get_fieldsets(request, stored))
-        readonly = self.get_readonly_fields(request, stored)
-        adminform = helpers.AdminForm(form, fieldsets, {}, readonly, model_admin=self)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Change %(name)s") % {"name": stored.name} if stored else _("Add a configuration"),
-            "subtitle": None,
-            "adminform": adminform,
-            "object_id": str(stored.pk) if stored else None,
-            "original": stored,
-            "is_popup": False,
-            "to_field": None,
-            "media": self.media + adminform.media,
-            "inline_admin_formsets": [],
-            "errors": helpers.AdminErrorList(form, []),
-            "preserved_filters": self.get_preserved_filters(request),
-            "trial": trial,
-        }
-        is_change = stored is not None
-        return self.render_change_form(
-            request, context, add=not is_change, change=is_change, obj=stored, form_url=form_url
-        )
+        title = _("Change %(name)s") % {"name": stored.name} if stored else _("Add a configuration")
+        return self.whole_form(request, form, stored, title=title, form_url=form_url, trial=trial)
 
 
 def _try(form: LLMConfigForm, what: str, config: LLMConfig | None) -> Trial:
