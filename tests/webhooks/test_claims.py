@@ -90,13 +90,13 @@ def test_what_is_not_due_is_not_claimed(key: ApiKey) -> None:
     assert [claim.delivery_id for claim in claim_all()] == [third.pk]
 
 
-@pytest.mark.parametrize("state", [{"disabled_at": seconds_ago(1)}, {"held_until": seconds_ago(-60)}])
+@pytest.mark.parametrize(("field", "ago_s"), [("disabled_at", 1), ("held_until", -60)])
 def test_endpoint_that_is_off_or_asked_for_patience_gets_nothing(
-    state: dict[str, object], key: ApiKey
+    field: str, ago_s: float, key: ApiKey
 ) -> None:
     resting, other = new_endpoint(key), new_endpoint(key)
     end_job(key)
-    WebhookEndpoint.objects.filter(pk=resting.pk).update(**state)
+    WebhookEndpoint.objects.filter(pk=resting.pk).update(**{field: seconds_ago(ago_s)})
 
     assert [claim.endpoint_id for claim in claim_all()] == [other.pk]
 
