@@ -25,6 +25,7 @@ _NAMES: Final = (
     gettext_noop("access failure"),
     gettext_noop("access log"),
     gettext_noop("epoch"),
+    gettext_noop("given number"),
     gettext_noop("key turn"),
     gettext_noop("lease"),
 )

@@ -9,6 +9,7 @@ import uuid_utils.compat
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apikeys.models import ApiKey
 from llmconfigs.fields import SealedSecretField
@@ -115,7 +116,7 @@ class Event(models.TextChoices):
 
 
 class DeliveryStatus(models.TextChoices):
-    PENDING = "pending", _("Pending")
+    PENDING = "pending", pgettext_lazy("delivery", "Pending")
     DELIVERED = "delivered", _("Delivered")
     FAILED = "failed", _("Failed")
 

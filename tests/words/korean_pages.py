@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -226,22 +227,30 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
 _PRODUCTS = ("Changeover", "Anthropic", "Groq", "Ollama", "OpenAI", "OpenRouter", "vLLM", "llama.cpp", "Mac")
 _TERMS = (
     *("API", "ASCII", "Fernet", "GPU", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "Single Sign-On", "TLS"),
-    *("URL", "UTC", "ms", "Top p", "Top k", "Min p"),
+    *("URL", "UTC", "ms", "webhook-id", "Top p", "Top k", "Min p"),
 )
 # The icons of yes and no have these names in Django's own markup.
 _ICONS = ("True", "False", "None")
 _OF_ROWS = ("dummy", "elsewhere", "generate", "manage", "ollama", "read", "chat.completions")
 # The same in Korean.
 NAMES = frozenset(" ".join([*_PRODUCTS, *_TERMS, *_ICONS, *_OF_ROWS]).split())
+# What a migration says of the generators it brings is data, in English, and published: it stays.
+_OF_SHIPPED = frozenset(
+    each["description"] for each in import_module("generators.migrations.0002_shipped")._SHIPPED
+)
 _WORD = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z][\w.:/@+-]*[A-Za-z0-9_/]|[A-Za-z])")
 _CODE = re.compile(r"[\d_:/@]")
-_QUOTED_WORD = re.compile(r'"\w+"')
+_QUOTED_WORD = re.compile(r'"\w+"|\{\{.*?\}\}|```\w*')  # and the examples of templates and of blocks
 
 
 def english_in(texts: list[str]) -> list[str]:
     """The texts with a word in it that is neither a name nor the code of something."""
     codes = _words_of_providers()
-    return [text for text in texts if any(_is_english(word, codes) for word in _words_in(text))]
+    return [
+        text
+        for text in texts
+        if text not in _OF_SHIPPED and any(_is_english(word, codes) for word in _words_in(text))
+    ]
 
 
 def _words_in(text: str) -> list[str]:
