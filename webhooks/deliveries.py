@@ -27,7 +27,7 @@ def redeliver(delivery: WebhookDelivery) -> WebhookDelivery:
     with transaction.atomic():
         _call_now(delivery.endpoint_id)
         WebhookDelivery.objects.filter(pk=delivery.pk).update(
-            status=DeliveryStatus.PENDING, finished_at=None, **_new_round()
+            status=DeliveryStatus.PENDING, finished_at=None, given_up_because="", **_new_round()
         )
         transaction.on_commit(sender.wake_here, robust=True)
     delivery.refresh_from_db()
@@ -44,7 +44,7 @@ def redeliver_failed(endpoint: WebhookEndpoint) -> int:
     with transaction.atomic():
         _call_now(endpoint.pk)
         sent = failed.filter(pk__in=list(newest[:MOST_AT_ONCE])).update(
-            status=DeliveryStatus.PENDING, finished_at=None, **_new_round()
+            status=DeliveryStatus.PENDING, finished_at=None, given_up_because="", **_new_round()
         )
         transaction.on_commit(sender.wake_here, robust=True)
     return sent

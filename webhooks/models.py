@@ -121,6 +121,14 @@ class DeliveryStatus(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class GivenUpBecause(models.TextChoices):
+    """Without another attempt."""
+
+    OFF = "off", _("The endpoint was switched off for too long")
+    REMOVED = "removed", _("The client removed the endpoint")
+    REVOKED = "revoked", _("The API key was revoked")
+
+
 class WebhookDelivery(models.Model):
     """One message to one endpoint, made in the transaction that ends the job.
 
@@ -151,6 +159,10 @@ class WebhookDelivery(models.Model):
     lease_owner = models.CharField(max_length=100, default="")
     lease_expires_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    # The trigger names the columns that it fills, and this is none of them.
+    given_up_because = models.CharField(
+        _("given up because"), max_length=10, choices=GivenUpBecause, blank=True, default="", db_default=""
+    )
 
     class Meta:
         verbose_name = _("webhook delivery")

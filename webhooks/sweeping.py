@@ -1,4 +1,4 @@
-"""What one process does for all: old deliveries are deleted, and what waits for too long is given up."""
+"""What one process does for all: old deliveries are deleted, and what is never to be sent is given up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from generation import leases
 
-from .models import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from .models import DeliveryStatus, GivenUpBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 NAME = "webhook-sweeper"
 PERIOD_S = 60.0
@@ -29,32 +29,48 @@ def sweep(owner: str) -> None:
     fence = leases.hold(NAME, owner, lease_s=3 * PERIOD_S)
     if fence is None:
         return
-    give_up_old()
+    give_up()
     forget_removed()
     for _ in range(_MOST_BATCHES):
         if not (leases.is_held(NAME, owner, fence) and delete_old()):
             break
 
 
-def give_up_old() -> int:
-    """What has waited for WEBHOOK_RETRY_FOR_S for an endpoint that is switched off, or whose key is revoked;
-    returns how many.
+def give_up() -> int:
+    """What is never to be sent: its endpoint was removed, its key revoked, or it has waited for
+    WEBHOOK_RETRY_FOR_S for an endpoint that is switched off. Returns how many.
 
     Of one that is on, each message is tried at least once more, however long no sender ran.
     """
-    waiting = WebhookDelivery.objects.filter(
-        Q(endpoint__disabled_at__isnull=False) | Q(endpoint__key__revoked_at__isnull=False),
-        status=DeliveryStatus.PENDING,
-        round_began_at__lte=_ago(settings.WEBHOOK_RETRY_FOR_S),
-        lease_expires_at__isnull=True,
+    long_ago = Q(round_began_at__lte=_ago(settings.WEBHOOK_RETRY_FOR_S))
+    return (
+        _give_up(GivenUpBecause.REMOVED, Q(removed_at__isnull=False), _UNCLAIMED)
+        + _give_up(GivenUpBecause.REVOKED, Q(key__revoked_at__isnull=False), _UNCLAIMED)
+        + _give_up(GivenUpBecause.OFF, Q(disabled_at__isnull=False), _UNCLAIMED & long_ago)
     )
+
+
+# A sender that died has left its claim behind, and nobody claims what is not to be sent.
+_UNCLAIMED = Q(status=DeliveryStatus.PENDING) & (
+    Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now())
+)
+
+
+def _give_up(because: GivenUpBecause, of_endpoint: Q, of_delivery: Q) -> int:
+    waiting = WebhookDelivery.objects.filter(of_delivery)
+    endpoints = WebhookEndpoint.objects.filter(of_endpoint, Exists(waiting.filter(endpoint=OuterRef("pk"))))
     given_up = 0
-    for endpoint_id in waiting.order_by().values_list("endpoint", flat=True).distinct():
+    for endpoint_id in list(endpoints.values_list("pk", flat=True)):
         with transaction.atomic():
             _lock({endpoint_id})
-            given_up += waiting.filter(endpoint=endpoint_id).update(
-                status=DeliveryStatus.FAILED, finished_at=Now(), next_attempt_at=None
-            )
+            if WebhookEndpoint.objects.filter(of_endpoint, pk=endpoint_id).exists():  # still
+                given_up += waiting.filter(endpoint=endpoint_id).update(
+                    status=DeliveryStatus.FAILED,
+                    given_up_because=because,
+                    finished_at=Now(),
+                    next_attempt_at=None,
+                    lease_expires_at=None,
+                )
     return given_up
 
 

@@ -52,7 +52,7 @@ def switch_on() -> None:
 def sweep() -> None:
     for _ in range(30):
         sweeping.delete_old()
-        sweeping.give_up_old()
+        sweeping.give_up()
 
 
 def test_outcomes_redeliveries_and_removals_never_wait_in_a_circle(

@@ -9,7 +9,7 @@ from tests.generation.jobs import seconds_ago
 from tests.webhooks.receiving import end_job
 from webhooks import claims, deliveries, endpoints, sweeping
 from webhooks.errors import EndpointSwitchedOff
-from webhooks.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint
+from webhooks.models import WebhookDelivery, WebhookEndpoint
 
 from .endpoints_support import a_delivery, registered
 
@@ -39,18 +39,6 @@ def test_nothing_is_sent_for_a_key_that_was_revoked() -> None:
         deliveries.send_test(endpoint)
     with pytest.raises(EndpointSwitchedOff):
         deliveries.redeliver(waiting)
-
-
-def test_what_waits_for_a_key_that_was_revoked_is_given_up_in_the_end() -> None:
-    endpoint = registered().endpoint
-    waiting, old = a_delivery(endpoint), a_delivery(endpoint, round_began_at=seconds_ago(4 * 86_400))
-    issuing.revoke(endpoint.key)
-
-    assert sweeping.give_up_old() == 1
-
-    waiting.refresh_from_db()
-    old.refresh_from_db()
-    assert (waiting.status, old.status) == (DeliveryStatus.PENDING, DeliveryStatus.FAILED)
 
 
 def test_rows_of_a_removed_endpoint_go_with_its_last_delivery() -> None:

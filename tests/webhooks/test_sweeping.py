@@ -4,12 +4,21 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
+from apikeys import issuing
 from apikeys.models import ApiKey
 from generation import leases
 from tests.generation.jobs import seconds_ago
+from tests.webhooks.endpoints_support import a_delivery, a_key
 from tests.webhooks.receiving import end_job, new_endpoint
-from webhooks import sweeping
-from webhooks.models import AttemptOutcome, DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from webhooks import deliveries, endpoints, sweeping
+from webhooks.models import (
+    AttemptOutcome,
+    DeliveryStatus,
+    GivenUpBecause,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -87,6 +96,52 @@ def test_what_waited_too_long_for_an_endpoint_that_is_off_is_given_up(delivery: 
     delivery = WebhookDelivery.objects.get()
     assert (delivery.status, delivery.next_attempt_at) == (DeliveryStatus.FAILED, None)
     assert delivery.finished_at is not None
+
+
+def test_what_a_dead_sender_has_claimed_of_an_endpoint_that_is_off_is_given_up(
+    delivery: WebhookDelivery,
+) -> None:
+    WebhookEndpoint.objects.update(disabled_at=timezone.now())
+    WebhookDelivery.objects.update(
+        round_began_at=seconds_ago(4 * DAY_S), lease_owner="dead", lease_expires_at=seconds_ago(-60)
+    )
+    sweeping.sweep("sender")
+    assert WebhookDelivery.objects.get().status == DeliveryStatus.PENDING  # it may live
+
+    WebhookDelivery.objects.update(lease_expires_at=seconds_ago(1))
+    sweeping.sweep("sender")
+
+    assert WebhookDelivery.objects.get().status == DeliveryStatus.FAILED
+
+
+def test_what_is_never_sent_any_more_ends_at_once_and_says_why(
+    delivery: WebhookDelivery, key: ApiKey
+) -> None:
+    issuing.revoke(key)
+    removed = a_delivery(new_endpoint(a_key("other")))
+    endpoints.remove(removed.endpoint)
+    kept = a_delivery(new_endpoint(a_key("third")))
+
+    sweeping.sweep("sender")
+
+    ended = {each.pk: (each.status, each.given_up_because) for each in WebhookDelivery.objects.all()}
+    assert ended == {
+        delivery.pk: (DeliveryStatus.FAILED, GivenUpBecause.REVOKED),
+        removed.pk: (DeliveryStatus.FAILED, GivenUpBecause.REMOVED),
+        kept.pk: (DeliveryStatus.PENDING, ""),
+    }
+
+
+def test_what_was_given_up_and_is_sent_again_has_not_been_given_up(delivery: WebhookDelivery) -> None:
+    WebhookEndpoint.objects.update(disabled_at=timezone.now())
+    WebhookDelivery.objects.update(round_began_at=seconds_ago(4 * DAY_S))
+    sweeping.sweep("sender")
+    assert WebhookDelivery.objects.get().given_up_because == GivenUpBecause.OFF
+
+    endpoints.switch_on(delivery.endpoint)
+    deliveries.redeliver(WebhookDelivery.objects.get())
+
+    assert WebhookDelivery.objects.get().given_up_because == ""
 
 
 def test_what_waited_long_for_an_endpoint_that_is_on_is_tried_all_the_same(delivery: WebhookDelivery) -> None:

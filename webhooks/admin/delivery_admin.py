@@ -73,7 +73,10 @@ class WebhookDeliveryAdmin(ReadOnly, _ModelAdmin):
     inlines = (AttemptInline,)
     fieldsets = (
         (None, {"fields": ("shown_id", "shown_event", "status", "shown_endpoint", "key", "shown_job")}),
-        (_("Timing"), {"fields": ("created_at", "attempts", "next_attempt_at", "finished_at")}),
+        (
+            _("Timing"),
+            {"fields": ("created_at", "attempts", "next_attempt_at", "finished_at", "given_up_because")},
+        ),
         (_("Message"), {"fields": ("shown_body",)}),
     )
     readonly_fields = ("shown_id", "shown_event", "shown_endpoint", "key", "shown_job", "shown_body")
