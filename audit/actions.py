@@ -43,6 +43,8 @@ class Action(TextChoices):
     WEBHOOK_SWITCHED_ON = "webhook.switched_on", _("Webhook switched on")
     WEBHOOK_SWITCHED_OFF = "webhook.switched_off", _("Webhook switched off")
     WEBHOOK_REMOVED = "webhook.removed", _("Webhook removed")
+    WEBHOOK_TESTED = "webhook.tested", _("Webhook tested by staff")
+    WEBHOOK_REDELIVERED = "webhook.redelivered", _("Webhook deliveries sent once more by staff")
     LOGIN = "login.succeeded", _("Logged in")
     LOGIN_FAILED = "login.failed", _("Login failed")
     LOGIN_LOCKED = "login.locked", _("Login locked")

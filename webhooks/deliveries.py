@@ -10,32 +10,41 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apikeys.models import ApiKey
+from audit import trail
+from audit.actions import Action
+from audit.trail import Subject
 
 from . import messages, sender
-from .errors import EndpointSwitchedOff
+from .errors import DeliveryNotFound, EndpointSwitchedOff
 from .models import DeliveryStatus, Event, WebhookDelivery, WebhookEndpoint
 
 MOST_AT_ONCE: Final = 1000
 
 
-def redeliver(delivery: WebhookDelivery) -> WebhookDelivery:
+def redeliver(delivery: WebhookDelivery, *, by_staff: bool = False) -> WebhookDelivery:
     """The same message once more, at once and then by the whole schedule; one that is pending comes forward.
 
-    One that is being sent at this moment stays so, and ends as that attempt does.
-    Raises EndpointSwitchedOff.
+    One that is being sent at this moment stays so, and ends as that attempt does. What staff does stands in
+    the trail; what clients do themselves, as often as they like, does not.
+    Raises EndpointSwitchedOff; DeliveryNotFound if it was deleted meanwhile.
     """
     with transaction.atomic():
         _call_now(delivery.endpoint_id)
-        WebhookDelivery.objects.filter(pk=delivery.pk).update(
+        found = WebhookDelivery.objects.filter(pk=delivery.pk).update(
             status=DeliveryStatus.PENDING, finished_at=None, given_up_because="", **_new_round()
         )
+        if not found:
+            raise DeliveryNotFound
         transaction.on_commit(sender.wake_here, robust=True)
-    delivery.refresh_from_db()
+        delivery.refresh_from_db()
+        if by_staff:
+            _record(Action.WEBHOOK_REDELIVERED, delivery.endpoint, {"message": messages.public_id(delivery)})
     return delivery
 
 
 def redeliver_failed(endpoint: WebhookEndpoint) -> int:
-    """What failed, tests apart, once more; returns how many messages: the newest, MOST_AT_ONCE at most.
+    """By staff: what failed, tests apart, once more. Returns how many messages: the newest, MOST_AT_ONCE at
+    most.
 
     Raises EndpointSwitchedOff.
     """
@@ -47,10 +56,12 @@ def redeliver_failed(endpoint: WebhookEndpoint) -> int:
             status=DeliveryStatus.PENDING, finished_at=None, given_up_because="", **_new_round()
         )
         transaction.on_commit(sender.wake_here, robust=True)
+        if sent:
+            _record(Action.WEBHOOK_REDELIVERED, endpoint, {"messages": sent})
     return sent
 
 
-def send_test(endpoint: WebhookEndpoint) -> WebhookDelivery:
+def send_test(endpoint: WebhookEndpoint, *, by_staff: bool = False) -> WebhookDelivery:
     """A message of no job. It is tried once, and says nothing about whether the endpoint fails for days.
 
     Raises EndpointSwitchedOff.
@@ -64,6 +75,8 @@ def send_test(endpoint: WebhookEndpoint) -> WebhookDelivery:
         _call_now(endpoint.pk)
         delivery.save(force_insert=True)
         transaction.on_commit(sender.wake_here, robust=True)
+        if by_staff:
+            _record(Action.WEBHOOK_TESTED, endpoint, {"message": messages.public_id(delivery)})
     return delivery
 
 
@@ -76,6 +89,10 @@ def resume(endpoint: WebhookEndpoint) -> int:
     resumed = waiting.update(**_new_round())
     transaction.on_commit(sender.wake_here, robust=True)
     return resumed
+
+
+def _record(action: Action, endpoint: WebhookEndpoint, details: dict[str, Any]) -> None:
+    trail.record(action, Subject("webhook", str(endpoint.pk), endpoint.origin), details=details)
 
 
 def _call_now(endpoint_id: Any) -> None:

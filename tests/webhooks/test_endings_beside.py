@@ -18,7 +18,7 @@ from tests.webhooks.test_endings import DELIVERED, GONE, REFUSED
 from tests.webhooks.test_triggers_beside import Begin, begin, remove  # noqa: F401  (a fixture)
 from webhooks import claims, deliveries, endings, sweeping
 from webhooks.endings import Result
-from webhooks.errors import EndpointSwitchedOff
+from webhooks.errors import DeliveryNotFound, EndpointSwitchedOff
 from webhooks.models import WebhookDelivery, WebhookEndpoint
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -35,7 +35,7 @@ def send_all(owner: str, result: Result) -> Callable[[], None]:
 
 def redeliver_all() -> None:
     for delivery in WebhookDelivery.objects.all():
-        with contextlib.suppress(EndpointSwitchedOff, WebhookDelivery.DoesNotExist):
+        with contextlib.suppress(EndpointSwitchedOff, DeliveryNotFound):
             deliveries.redeliver(delivery)
 
 

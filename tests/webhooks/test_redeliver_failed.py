@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from audit.actions import Action
+from audit.models import AuditEvent
 from webhooks import deliveries
-from webhooks.errors import EndpointSwitchedOff
+from webhooks.errors import DeliveryNotFound, EndpointSwitchedOff
 from webhooks.models import DeliveryStatus, DisabledBecause, Event, WebhookDelivery, WebhookEndpoint
 
 from .endpoints_support import a_delivery, a_failed_delivery, a_key, disable, registered
@@ -54,3 +56,35 @@ def test_nothing_is_sent_to_an_endpoint_that_is_off(endpoint: WebhookEndpoint) -
         deliveries.redeliver_failed(endpoint)
 
     assert WebhookDelivery.objects.get().status == DeliveryStatus.FAILED
+
+
+def test_what_staff_sends_stands_in_the_trail(endpoint: WebhookEndpoint) -> None:
+    failed = a_failed_delivery(endpoint)
+    deliveries.redeliver_failed(endpoint)
+    deliveries.redeliver(failed, by_staff=True)
+    test = deliveries.send_test(endpoint, by_staff=True)
+
+    told = AuditEvent.objects.filter(action__in=[Action.WEBHOOK_REDELIVERED, Action.WEBHOOK_TESTED])
+    assert [(each.subject_id, each.details) for each in told.order_by("number")] == [
+        (str(endpoint.pk), {"messages": 1}),
+        (str(endpoint.pk), {"message": str(failed)}),
+        (str(endpoint.pk), {"message": str(test)}),
+    ]
+    assert not told.filter(details_json__contains="token").exists()
+
+
+def test_what_clients_send_does_not_fill_the_trail(endpoint: WebhookEndpoint) -> None:
+    before = AuditEvent.objects.count()
+
+    deliveries.redeliver(a_failed_delivery(endpoint))
+    deliveries.send_test(endpoint)
+
+    assert AuditEvent.objects.count() == before
+
+
+def test_delivery_that_was_deleted_meanwhile_is_not_there(endpoint: WebhookEndpoint) -> None:
+    delivery = a_failed_delivery(endpoint)
+    WebhookDelivery.objects.filter(pk=delivery.pk).delete()
+
+    with pytest.raises(DeliveryNotFound):
+        deliveries.redeliver(delivery)

@@ -16,7 +16,7 @@ from adminlists.read_only import ReadOnly
 from llmconfigs import wording
 
 from .. import deliveries
-from ..errors import EndpointSwitchedOff
+from ..errors import DeliveryNotFound, EndpointSwitchedOff
 from ..messages import parse_public_id, public_id
 from ..models import WebhookAttempt, WebhookDelivery
 from .filters import EndpointFilter, StatusFilter, uuid_in
@@ -158,8 +158,8 @@ class WebhookDeliveryAdmin(ReadOnly, _ModelAdmin):
 
 def _redeliver(delivery: WebhookDelivery) -> bool:
     try:
-        deliveries.redeliver(delivery)
-    except EndpointSwitchedOff:
+        deliveries.redeliver(delivery, by_staff=True)
+    except (DeliveryNotFound, EndpointSwitchedOff):
         return False
     return True
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -135,7 +136,7 @@ class WebhookEndpointAdmin(NoHiddenLookups, ReadOnly, _ModelAdmin):
     @admin.action(description=_("Send a test to the selected"), permissions=["redeliver"])
     def send_test(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
         text = ngettext_lazy("A test is sent to %d endpoint.", "A test is sent to %d endpoints.")
-        self._apply(request, queryset, deliveries.send_test, text)
+        self._apply(request, queryset, partial(deliveries.send_test, by_staff=True), text)
 
     @admin.action(description=_("Deliver what failed once more"), permissions=["redeliver"])
     def redeliver_failed(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
