@@ -4,16 +4,18 @@ jsonschema does the work, with bounds around it. A schema refers only into itsel
 A `pattern` is matched by pydantic's engine in linear time: Python's takes exponential time for some, and
 patterns come from staff, but the texts for them from anybody. That engine knows no backreferences and no
 lookaround; a schema with them cannot be saved, nor can one with `patternProperties`. Every step of a
-validation is counted, so a schema whose choices multiply ends in a refusal and not in a busy process.
+validation is counted, and counts more where it goes through long lists, so a schema whose choices multiply
+ends in a refusal and not in a busy process.
 `format` is a note to the reader, as in the standard.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
@@ -44,6 +46,9 @@ MAX_DEPTH = 64
 MAX_VALUES = 10_000
 MAX_STEPS = 50_000
 """Keywords that are applied to values in one validation: about 4 µs each, up to 20 where they branch."""
+_WIDTH_OF_STEP = 200
+_TEXT_OF_STEP = 50
+"""How many items or names, and how many characters that are made to compare values, take as long."""
 _MAX_ERRORS = 30
 
 _ONE = (
@@ -87,8 +92,10 @@ def check(schema: Any) -> None:
     except NoSchema as error:
         told = _("This is no JSON Schema: %(problem)s.") % {"problem": error.message[:300]}
         raise SchemaError(told, place=joined(tuple(error.absolute_path))) from error
-    for path, part in _parts(schema, ()):
-        _check_part(part, path, root=schema)
+    parts = list(_parts(schema, ()))
+    resolved = _Resolved(schema, [part for _path, part in parts])
+    for path, part in parts:
+        _check_part(part, path, resolved)
 
 
 def _require_small(schema: JsonObject) -> None:
@@ -118,7 +125,7 @@ def _parts(schema: Any, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield from _parts(part, (*path, keyword, name))
 
 
-def _check_part(part: Mapping[str, Any], path: Path, *, root: JsonObject) -> None:
+def _check_part(part: Mapping[str, Any], path: Path, resolved: _Resolved) -> None:
     for keyword in _REFUSED:
         if keyword in part:
             told = _("“%(keyword)s” cannot be used here.") % {"keyword": keyword}
@@ -127,22 +134,47 @@ def _check_part(part: Mapping[str, Any], path: Path, *, root: JsonObject) -> Non
         told = _("The dialect is %(dialect)s, once for the whole schema.") % {"dialect": DIALECT}
         raise SchemaError(told, place=joined((*path, "$schema")))
     if "$ref" in part:
-        _check_reference(part["$ref"], path, root=root)
+        _check_reference(part, path, resolved)
     if "pattern" in part:
         _check_pattern(part["pattern"], path)
 
 
-def _check_reference(reference: str, path: Path, *, root: JsonObject) -> None:
+class _Resolved:
+    """Where the references of a schema lead. Only to what `check` looks at: it would not know what an example
+    or a keyword of somebody's own holds."""
+
+    def __init__(self, root: JsonObject, parts: Iterable[Mapping[str, Any]]) -> None:
+        self._resolver = Registry().resolver_with_root(DRAFT202012.create_resource(root))
+        self._checked = {id(part) for part in parts}
+
+    def target(self, reference: str) -> Mapping[str, Any] | bool | None:
+        """None if there is no schema."""
+        try:
+            found = self._resolver.lookup(reference).contents
+        except Unresolvable:
+            return None
+        return found if isinstance(found, bool) or id(found) in self._checked else None
+
+    def leads_in_a_circle(self, part: Mapping[str, Any]) -> bool:
+        seen: set[int] = set()
+        at: Any = part
+        while isinstance(at, Mapping) and "$ref" in at:
+            if id(at) in seen:
+                return True
+            seen.add(id(at))
+            at = self.target(at["$ref"])
+        return False
+
+
+def _check_reference(part: Mapping[str, Any], path: Path, resolved: _Resolved) -> None:
+    reference: str = part["$ref"]
     place = joined((*path, "$ref"))
     if not reference.startswith("#"):
         raise SchemaError(_("A reference points into the schema itself, such as #/$defs/name."), place=place)
-    resource = DRAFT202012.create_resource(dict(root))
-    try:
-        found = Registry().resolver_with_root(resource).lookup(reference).contents
-    except Unresolvable:
-        found = None
-    if not isinstance(found, Mapping | bool):
+    if resolved.target(reference) is None:
         raise SchemaError(_("There is no schema at %(place)s.") % {"place": reference[:100]}, place=place)
+    if resolved.leads_in_a_circle(part):
+        raise SchemaError(_("This reference leads back to itself: nothing would ever fit."), place=place)
 
 
 def _check_pattern(pattern: str, path: Path) -> None:
@@ -190,6 +222,13 @@ class _TooManySteps(Exception):
 @dataclass(slots=True)
 class _Steps:
     left: int = MAX_STEPS
+    comparable: dict[int, frozenset[str]] = field(default_factory=dict)
+    """Of the values of an `enum`, by the identity of its list."""
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise _TooManySteps
 
 
 _steps: ContextVar[_Steps] = ContextVar("steps")
@@ -198,18 +237,51 @@ _Keyword = Callable[[Any, Any, Any, Any], Any]
 
 def _counted(keyword: _Keyword) -> _Keyword:
     def applied(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
-        steps = _steps.get()
-        steps.left -= 1
-        if steps.left < 0:
-            raise _TooManySteps
+        _steps.get().spend(1 + (_width(value) + _width(instance)) // _WIDTH_OF_STEP)
         return keyword(validator, value, instance, schema)
 
     return applied
 
 
+def _width(value: Any) -> int:
+    return len(value) if isinstance(value, list | dict) else 0
+
+
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Unfit]:
-    if isinstance(instance, str) and not _compiled(pattern).isinstance_python(instance):
-        yield Unfit("pattern")
+    if isinstance(instance, str):
+        _steps.get().spend(len(instance) // 1000)
+        if not _compiled(pattern).isinstance_python(instance):
+            yield Unfit("pattern")
+
+
+def _enum(validator: Any, wanted: list[Any], instance: Any, schema: Any) -> Iterator[Unfit]:
+    """Without comparing a value with each in turn, as the library does."""
+    if isinstance(instance, str):
+        is_one = instance in wanted
+    else:
+        comparable = _steps.get().comparable
+        if id(wanted) not in comparable:
+            comparable[id(wanted)] = frozenset(map(_canonical, wanted))
+        is_one = _canonical(instance) in comparable[id(wanted)]
+    if not is_one:
+        yield Unfit("enum")
+
+
+def _const(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Unfit]:
+    if isinstance(wanted, str) or isinstance(instance, str):
+        is_it = bool(wanted == instance)
+    else:
+        is_it = _canonical(wanted) == _canonical(instance)
+    if not is_it:
+        yield Unfit("const")
+
+
+def _multiple_of(validator: Any, step: Any, instance: Any, schema: Any) -> Iterator[Unfit]:
+    try:
+        yield from Draft202012Validator.VALIDATORS["multipleOf"](validator, step, instance, schema) or ()
+    except OverflowError:  # a whole number beyond the floats
+        if Fraction(instance) % Fraction(step):
+            yield Unfit("multipleOf")
 
 
 def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> Iterator[Unfit]:
@@ -218,9 +290,17 @@ def _unique_items(validator: Any, wanted: bool, instance: Any, schema: Any) -> I
         yield Unfit("uniqueItems")
 
 
+def _unevaluated_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Unfit]:
+    """The library looks for each index in a list of those that are evaluated."""
+    _steps.get().spend(_width(instance) ** 2 // _WIDTH_OF_STEP)
+    yield from Draft202012Validator.VALIDATORS["unevaluatedItems"](validator, wanted, instance, schema) or ()
+
+
 def _canonical(value: Any) -> str:
     """The same text for what JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
-    return json.dumps(_whole(value), sort_keys=True)
+    text = json.dumps(_whole(value), sort_keys=True)
+    _steps.get().spend(1 + len(text) // _TEXT_OF_STEP)
+    return text
 
 
 def _whole(value: Any) -> Any:
@@ -231,14 +311,15 @@ def _whole(value: Any) -> Any:
     return [_whole(inner) for inner in value] if isinstance(value, list) else value
 
 
+_OURS: Final[Mapping[str, _Keyword]] = {
+    "const": _const,
+    "enum": _enum,
+    "multipleOf": _multiple_of,
+    "pattern": _pattern,
+    "unevaluatedItems": _unevaluated_items,
+    "uniqueItems": _unique_items,
+}
 _Bounded: Any = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    {
-        name: _counted(keyword)
-        for name, keyword in {
-            **Draft202012Validator.VALIDATORS,
-            "pattern": _pattern,
-            "uniqueItems": _unique_items,
-        }.items()
-    },
+    {name: _counted(keyword) for name, keyword in {**Draft202012Validator.VALIDATORS, **_OURS}.items()},
 )
