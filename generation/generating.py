@@ -29,6 +29,7 @@ from llmbackends.types import (
 )
 from usage import estimates
 
+from . import refused_formats
 from .completions import Completion
 
 log = structlog.get_logger(__name__)
@@ -159,18 +160,25 @@ class Generating:
         self, completion: Completion, ask: _Ask
     ) -> AsyncGenerator[AsyncIterator[ChatChunk], None]:
         """Entering waits for the first chunk, and asks again in words alone where the service refuses to be
-        held to the schema: each knows another part of JSON Schema, and a model may know none of it."""
+        held to the schema: each knows another part of JSON Schema, and a model may know none of it.
+        A service that did so a while ago is asked in words alone at once."""
         async with AsyncExitStack() as stack:
             self._request = ask(self._features)
+            if refused_formats.is_refused(completion.active, self._request.response_format):
+                self._features = ()
+                self._request = ask(self._features)
             try:
                 chunks = await stack.enter_async_context(completion.stream_ours(self._request))
             except RequestError as error:
-                if self._request.response_format is None or isinstance(error, ContextLengthExceeded):
+                refused = self._request.response_format
+                if refused is None or isinstance(error, ContextLengthExceeded):
                     raise
                 log.warning("output_format_refused", error=str(error), config=completion.active.config_name)
                 self._features = ()
                 self._request = ask(self._features)
                 chunks = await stack.enter_async_context(completion.stream_ours(self._request))
+                # It takes the rest, so it was the form that it would not have.
+                refused_formats.note(completion.active, refused)
             yield chunks
 
 

@@ -22,8 +22,10 @@ def key(db: None) -> ApiKey:
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> ScriptedBackend:
     """The backend that answers every job."""
+    from generation import refused_formats
     from tests.generation.scripted import ScriptedBackend
 
+    refused_formats.forget()
     scripted = ScriptedBackend()
     monkeypatch.setattr("generation.completions.active_backend", scripted.as_active_backend)
     return scripted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import aclosing
 from typing import Any
 
@@ -146,6 +147,40 @@ def test_service_that_refuses_the_schema_is_asked_in_words(
 
     assert generated(JSON).data == {"a": 1}
     assert [request.response_format is None for request in backend.requests] == [False, True, True]
+
+
+def test_service_that_refused_the_schema_is_not_asked_with_it_again_for_a_while(
+    backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend.features = frozenset({Feature.JSON_SCHEMA, Feature.JSON_OBJECT})
+    backend.streams = [GOOD] * 4
+    backend.entering = [errors.RequestError("no such schema")]
+
+    other = definition(output_kind="json", output_schema={"type": "object", "required": ["a"]})
+    for each in (other, other, JSON):
+        generated(each)
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    generated(other)
+
+    assert [request.response_format is None for request in backend.requests] == [
+        *(False, True),  # refused, and in words
+        True,
+        False,  # which says nothing of another schema
+        False,  # long after that
+    ]
+
+
+def test_request_that_is_refused_in_words_too_says_nothing_of_the_schema(backend: ScriptedBackend) -> None:
+    backend.features = frozenset({Feature.JSON_SCHEMA, Feature.JSON_OBJECT})
+    backend.entering = [errors.RequestError("no such image")] * 2
+
+    with pytest.raises(errors.RequestError):
+        generated(JSON)
+    backend.streams = [GOOD]
+    generated(JSON)
+
+    assert backend.requests[-1].response_format is not None
 
 
 @pytest.mark.parametrize("error", [errors.ContextLengthExceeded("long"), errors.BackendUnavailable("gone")])
