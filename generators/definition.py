@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, cast
 
@@ -27,13 +27,13 @@ PROMPT_ALONE: Final = {
 class Definition:
     """The fields of models.Generator. What is derived from them is made once: the template is parsed and the
     schemas are read on first use, which raises TemplateError and SchemaError; `checks.problems_of` finds out
-    before."""
+    before. Its repr(), which a log may show, is without the prompts."""
 
     name: str
     version: int
     description: str
-    system_prompt: str
-    prompt_template: str
+    system_prompt: str = field(repr=False)
+    prompt_template: str = field(repr=False)
     input_schema: JsonObject
     takes_messages: bool
     output_kind: Output

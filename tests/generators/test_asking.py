@@ -153,3 +153,10 @@ def test_input_that_makes_a_prompt_out_of_bounds_is_refused() -> None:
 
     with pytest.raises(PromptTooLong):
         first_request(form, Given(input={"a": [1] * 50, "b": "x" * 1000}), ())
+
+
+def test_prompts_are_not_in_what_a_log_may_show_of_a_definition() -> None:
+    shown = repr(definition(system_prompt="Be a poet.", prompt_template="Tell of {{prompt}}."))
+
+    assert "poet" not in shown
+    assert "Tell of" not in shown
