@@ -13,8 +13,11 @@ from typing import Any, TypeVar
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.core.handlers.exception import response_for_exception
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
+
+from generation.threads import in_thread
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]])
 
@@ -50,9 +53,13 @@ def _guarded(view: View, access: Access) -> View:
             user = await request.auser()
             if not user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
-            if not await user.ahas_perms(access.permissions):
-                raise PermissionDenied
-            return await view(request, *args, **kwargs)  # type: ignore[no-any-return]
+            try:
+                if not await user.ahas_perms(access.permissions):
+                    raise PermissionDenied
+                return await view(request, *args, **kwargs)  # type: ignore[no-any-return]
+            except (PermissionDenied, Http404) as error:
+                # Django would make the page in another thread, whose connection nobody gives back.
+                return await in_thread(response_for_exception, request, error)
 
         guarded: Any = guarded_async
     else:

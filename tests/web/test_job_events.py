@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http.response import HttpResponseBase
 
 from apikeys import issuing
 from generation import submission, watching
@@ -14,6 +18,7 @@ from llmconfigs.models import LLMConfig
 from tests.api.server import wait_until
 from tests.api.sse import Event, events_in
 from tests.web.visitors import Visitor
+from web import access
 
 
 @pytest.fixture
@@ -102,3 +107,22 @@ def test_more_followers_than_database_connections(mina: Visitor, job: Generation
         streams = [stack.enter_context(following(mina, job)) for _ in range(24)]
         assert [next(events).name for events in streams] == ["status"] * 24
         assert mina.get("/jobs/").status_code == 200
+
+
+def test_page_for_a_job_that_is_not_there_is_made_on_a_connection_that_is_given_back(
+    mina: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[BaseDatabaseWrapper] = []
+    made = access.response_for_exception
+
+    def noted(*args: object) -> HttpResponseBase:
+        connection.ensure_connection()
+        used.append(connections["default"])
+        return made(*args)
+
+    monkeypatch.setattr(access, "response_for_exception", noted)
+
+    response = mina.get(f"/jobs/{uuid.uuid4()}/events/")
+
+    assert response.status_code == 404
+    assert [each.connection for each in used] == [None]
