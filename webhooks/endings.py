@@ -22,7 +22,6 @@ from audit import trail
 from audit.actions import Action
 from audit.trail import Subject
 from generation import sql
-from llmbackends.zones import target_of
 
 from . import schedule
 from .claims import Claim, current, is_test
@@ -74,19 +73,27 @@ def store(claim: Claim, result: Result) -> bool:
     """False: the claim is not current any more, so the delivery stays as it is."""
     with transaction.atomic():
         # Locked from here on, so that whoever removes it with all that belongs to it leaves nothing behind.
-        endpoint = WebhookEndpoint.objects.filter(pk=claim.endpoint_id)
-        list(endpoint.select_for_update(no_key=True).values_list("pk"))
-        disabled = _note_endpoint(endpoint, claim, result)
+        endpoints = WebhookEndpoint.objects.filter(pk=claim.endpoint_id)
+        endpoint = endpoints.select_for_update(no_key=True).first()
+        has_moved = endpoint is not None and endpoint.url != claim.url
         delivery = WebhookDelivery.objects.filter(current(claim))
-        is_current = bool(delivery.update(lease_expires_at=None, **_becomes(claim, result)))
+        becomes = _goes_to_new_url(result) if has_moved else _becomes(claim, result)
+        is_current = bool(delivery.update(lease_expires_at=None, **becomes))
         if is_current:
             WebhookAttempt.objects.create(**_attempt(claim), **_columns(result))
-        if disabled is not None:
-            _record_disabling(claim, disabled, result)
+        if is_current and endpoint is not None and not has_moved:
+            _note_endpoint(endpoint, claim, result)
     # A commit whose confirmation was lost is tried again, and must not be taken for a stranger's.
     if not is_current and not WebhookAttempt.objects.filter(**_attempt(claim)).exists():
         log.warning("late_delivery_refused", message=claim.message_id, attempt=claim.attempt)
     return is_current
+
+
+def _goes_to_new_url(result: Result) -> dict[str, Any]:
+    """What the old one answered is no matter of the new one, unless it took the message."""
+    if result.outcome is AttemptOutcome.DELIVERED:
+        return {"status": DeliveryStatus.DELIVERED, "finished_at": Now(), "next_attempt_at": None}
+    return {"next_attempt_at": Now()}
 
 
 def _becomes(claim: Claim, result: Result) -> dict[str, Any]:
@@ -111,13 +118,14 @@ def _becomes(claim: Claim, result: Result) -> dict[str, Any]:
     return {"round_failures": F("round_failures") + 1, "next_attempt_at": sql.after(pause_s)}
 
 
-def _note_endpoint(endpoint: Any, claim: Claim, result: Result) -> DisabledBecause | None:
-    """Why it was switched off just now, if it was."""
+def _note_endpoint(endpoint: WebhookEndpoint, claim: Claim, result: Result) -> None:
+    row = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     if result.outcome is AttemptOutcome.DELIVERED:
-        _note_success(endpoint)
+        _note_success(row)
     elif result.outcome not in _OUR_OWN:
-        return _note_failure(endpoint, claim, result)
-    return None
+        because = _note_failure(row, claim, result)
+        if because is not None:
+            _record_disabling(endpoint, because, result)
 
 
 def _note_success(endpoint: Any) -> None:
@@ -129,6 +137,7 @@ def _note_success(endpoint: Any) -> None:
 
 
 def _note_failure(endpoint: Any, claim: Claim, result: Result) -> DisabledBecause | None:
+    """Why it was switched off just now, if it was."""
     if not is_test(claim):
         endpoint.filter(failing_since__isnull=True).update(failing_since=Now())
     if hold_s := schedule.hold_s(result.retry_after_s):
@@ -149,16 +158,15 @@ def _disable(endpoint: Any, because: DisabledBecause) -> DisabledBecause | None:
     return because if disabled else None
 
 
-def _record_disabling(claim: Claim, because: DisabledBecause, result: Result) -> None:
+def _record_disabling(endpoint: WebhookEndpoint, because: DisabledBecause, result: Result) -> None:
     """Of the URL only where it leads: its path may be what keeps strangers out."""
-    origin = target_of(claim.url).origin
     log.error(
-        "webhook_switched_off", endpoint=str(claim.endpoint_id), origin=origin, because=because.value,
+        "webhook_switched_off", endpoint=str(endpoint.pk), origin=endpoint.origin, because=because.value,
         last_failure=result.reason,
     )  # fmt: skip
     trail.record(
         Action.WEBHOOK_DISABLED,
-        Subject("webhook", str(claim.endpoint_id), origin),
+        Subject("webhook", str(endpoint.pk), endpoint.origin),
         details={"because": because.value, "last_failure": result.reason},
     )
 

@@ -223,6 +223,29 @@ def test_outcome_that_is_stored_twice_counts_once(claim: Claim, caplog: pytest.L
     assert "late_delivery_refused" not in caplog.text
 
 
+@pytest.mark.parametrize("outcome", [GONE, REFUSED])
+def test_what_the_old_url_answers_is_no_matter_of_the_new_one(outcome: Result, claim: Claim) -> None:
+    WebhookEndpoint.objects.update(url="http://127.0.0.1:9/elsewhere")
+
+    assert endings.store(claim, outcome)
+
+    endpoint, delivery = WebhookEndpoint.objects.get(), WebhookDelivery.objects.get()
+    assert (endpoint.disabled_at, endpoint.failing_since, endpoint.held_until) == (None, None, None)
+    assert (delivery.status, delivery.round_failures) == (DeliveryStatus.PENDING, 0)
+    assert delivery.next_attempt_at is not None
+    assert delivery.next_attempt_at <= timezone.now()
+    assert WebhookAttempt.objects.get().outcome == outcome.outcome
+
+
+def test_late_outcome_says_nothing_of_the_endpoint(claim: Claim) -> None:
+    WebhookDelivery.objects.update(lease_expires_at=seconds_ago(1))
+    claims.claim_due("other", 1, {})
+
+    assert not endings.store(claim, GONE)
+
+    assert WebhookEndpoint.objects.get().disabled_at is None
+
+
 def test_outcome_of_an_endpoint_that_was_removed_is_refused(claim: Claim) -> None:
     WebhookEndpoint.objects.all().delete()
 
