@@ -70,6 +70,14 @@ def claim_due(owner: str, room: int, busy: Mapping[uuid.UUID, int]) -> list[Clai
     return claimed
 
 
+def held_by(owner: str) -> list[Claim]:
+    """All that are current; a claim may be that whose commit was reported as failed."""
+    held = WebhookDelivery.objects.filter(
+        status=DeliveryStatus.PENDING, lease_owner=owner, lease_expires_at__gt=Now()
+    )
+    return _claims(owner, list(held.values_list("pk", flat=True)))
+
+
 def _added(busy: Mapping[uuid.UUID, int], claimed: Sequence[Claim]) -> Counter[uuid.UUID]:
     return Counter(busy) + Counter(claim.endpoint_id for claim in claimed)
 

@@ -45,6 +45,8 @@ class WebhookSender(LoopThread):
         self._works: set[asyncio.Task[None]] = set()
         self._calls: set[asyncio.Task[Result]] = set()
         self._waking: asyncio.TimerHandle | None = None
+        self._sending: set[tuple[int, int]] = set()
+        self._may_hold_more = False
 
     async def _live(self) -> None:
         # Names are looked up in threads of the loop, and a look-up that hangs must not keep others waiting.
@@ -86,14 +88,34 @@ class WebhookSender(LoopThread):
         await self._wait_for_nudge(spread(_POLL_INTERVAL_S))
 
     async def _start_due(self) -> None:
+        if self._may_hold_more:
+            await self._start_unconfirmed()
         room = CONCURRENCY - self._busy.total()
         if room <= 0:
             return
-        for claim in await self._database.run(claims.claim_due, self.owner, room, dict(self._busy)):
-            self._busy[claim.endpoint_id] += 1
-            work = asyncio.create_task(self._deliver(claim))
-            self._works.add(work)
-            work.add_done_callback(self._works.discard)
+        try:
+            due = await self._database.run(claims.claim_due, self.owner, room, dict(self._busy))
+        except DATABASE_DOWN:
+            self._may_hold_more = True
+            raise
+        for claim in due:
+            self._start_delivery(claim)
+
+    async def _start_unconfirmed(self) -> None:
+        """Messages that were claimed, though the database reported a failure: else each waits for a lease."""
+        known = set(self._sending)  # before it is read: one that ends meanwhile may still be in what is read
+        for claim in await self._database.run(claims.held_by, self.owner):
+            if (claim.delivery_id, claim.attempt) not in known:
+                log.warning("webhook_claimed_unconfirmed", message=claim.message_id, attempt=claim.attempt)
+                self._start_delivery(claim)
+        self._may_hold_more = False
+
+    def _start_delivery(self, claim: Claim) -> None:
+        self._busy[claim.endpoint_id] += 1
+        self._sending.add((claim.delivery_id, claim.attempt))
+        work = asyncio.create_task(self._deliver(claim))
+        self._works.add(work)
+        work.add_done_callback(self._works.discard)
 
     async def _deliver(self, claim: Claim) -> None:
         call = asyncio.create_task(self._caller.send(claim))
@@ -111,6 +133,7 @@ class WebhookSender(LoopThread):
             log.exception("webhook_result_not_stored", message=claim.message_id, attempt=claim.attempt)
         finally:
             self._busy[claim.endpoint_id] -= 1
+            self._sending.discard((claim.delivery_id, claim.attempt))
             self._busy += Counter()  # forgets those that are at nought
             self._nudge.set()
 

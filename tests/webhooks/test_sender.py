@@ -394,6 +394,24 @@ def test_result_waits_for_a_database_that_is_away(key: ApiKey, monkeypatch: pyte
     assert len(receiver.requests) == 1
 
 
+def test_message_that_was_claimed_though_it_was_reported_failed_is_sent_by_who_claimed_it(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, unconfirmed = claims.claim_due, [OperationalError("the confirmation was lost")]
+
+    def claimed_but_failed(*args: Any) -> list[claims.Claim]:
+        claimed = real(*args)
+        if claimed and unconfirmed:
+            raise unconfirmed.pop()
+        return claimed
+
+    monkeypatch.setattr(claims, "claim_due", claimed_but_failed)
+    _, delivery = deliver(key, TAKEN)
+
+    assert not unconfirmed
+    assert (delivery.attempts, delivery.tries.count()) == (1, 1)
+
+
 def test_one_sender_lives_in_a_process() -> None:
     sender.start_here()
     try:
