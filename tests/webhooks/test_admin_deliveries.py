@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from tests.people import user_with
 from tests.web.browsers import browser_of
-from webhooks import endpoints
+from webhooks import deliveries, endpoints
 from webhooks.models import DeliveryStatus, DisabledBecause, WebhookDelivery, WebhookEndpoint
 
 from .endpoints_support import a_delivery, a_failed_delivery, a_key, disable, registered
@@ -145,6 +145,17 @@ def test_operator_sends_again_what_an_endpoint_takes(operator: Client, endpoint:
     assert "1 delivery is sent once more, at once." in page
     assert "1 delivery is not sent: its endpoint is switched off." in page
     assert WebhookDelivery.objects.get(status=DeliveryStatus.PENDING) == sent
+
+
+def test_only_so_many_are_sent_at_once(
+    operator: Client, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "MOST_AT_ONCE", 2)
+
+    page = redeliver(operator, *[a_failed_delivery(endpoint) for _ in range(3)])
+
+    assert "Only 2 are sent at once. Send the others after that." in page
+    assert WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING).count() == 2
 
 
 def test_viewer_sends_nothing(viewer: Client, endpoint: WebhookEndpoint) -> None:

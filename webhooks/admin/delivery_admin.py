@@ -140,8 +140,13 @@ class WebhookDeliveryAdmin(ReadOnly, _ModelAdmin):
 
     @admin.action(description=_("Deliver the selected once more"), permissions=["redeliver"])
     def redeliver(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
-        sent = sum(_redeliver(delivery) for delivery in queryset)
-        refused = len(queryset) - sent
+        found = list(queryset[: deliveries.MOST_AT_ONCE + 1])
+        chosen = found[: deliveries.MOST_AT_ONCE]
+        sent = sum(_redeliver(delivery) for delivery in chosen)
+        refused = len(chosen) - sent
+        if len(found) > len(chosen):
+            told = _("Only %(most)d are sent at once. Send the others after that.") % {"most": len(chosen)}
+            self.message_user(request, told, messages.WARNING)
         if sent:
             text = ngettext(
                 "%d delivery is sent once more, at once.", "%d deliveries are sent once more, at once.", sent
