@@ -212,6 +212,8 @@ async def _definition_of(generator: str, epochs: Epochs | None) -> Definition:
     if generators is None:
         raise BackendUnavailable(f"The generator {generator} could not be read.")
     definition = generators.published(generator)
+    if definition is None and (epochs is None or epochs.is_stale):  # it may have been published since
+        raise BackendUnavailable(f"The generator {generator} is not among those that were last known.")
     if definition is None:
         raise LookupError(f"There is no generator {generator}.")
     return definition

@@ -12,6 +12,7 @@ from django.db import OperationalError
 from structlog.testing import capture_logs
 
 from epochs.current import Epochs
+from epochs.errors import EpochsUnknown
 from generation.claims import Claim
 from generation.execution import Attempt
 from generation.models import JobStatus
@@ -363,6 +364,31 @@ def test_generator_that_cannot_be_read_puts_the_job_off(
 
     assert isinstance(postponement, Postponement)
     assert postponement.trace.answered_by is None
+    assert not backend.requests
+
+
+@pytest.mark.parametrize("epochs", [Epochs(1, 1, 1, is_stale=True), None])
+def test_version_that_an_outage_hides_puts_the_job_off(
+    backend: ScriptedBackend,
+    known: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    epochs: Epochs | None,
+) -> None:
+    """It may have been published since the generators were read."""
+
+    async def current() -> Epochs:
+        if epochs is None:
+            raise EpochsUnknown
+        return epochs
+
+    known()
+    monkeypatch.setattr("generation.execution.current", current)
+    monkeypatch.setattr("generators.known.last_known", lambda: Generators([]))
+
+    postponement = run()
+
+    assert isinstance(postponement, Postponement)
+    assert "text-v1 is not among those" in postponement.trace.failure_detail
     assert not backend.requests
 
 
