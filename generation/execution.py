@@ -162,7 +162,9 @@ class Attempt:
         return max(error.retry_after_s or 0.0, longest * random.uniform(0.5, 1))  # noqa: S311  (not a secret)
 
     def _failed(self, error: PublicError, trace: Trace, **used: Any) -> Outcome:
-        log.warning("job_failed", **self._facts(), code=error.code, because=trace.failure_detail)
+        # Why an answer does not fit may quote it: that is for staff, with the attempt.
+        because = {} if error.code == "output_invalid" else {"because": trace.failure_detail}
+        log.warning("job_failed", **self._facts(), code=error.code, **because)
         return failed(error, trace=trace, progress=self.progress, **(used or self._estimated()))
 
     def _estimated(self) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class Generating:
         )
 
     def _stricter(self, misfit: Misfit) -> _Ask:
-        log.info("output_misfit", generator=self._definition.public_name, fault=misfit.fault)
+        log.info("output_misfit", generator=self._definition.public_name)  # the fault may quote the answer
         return partial(
             asking.stricter_request, self._definition, self._given, answer=self.text, fault=misfit.fault
         )

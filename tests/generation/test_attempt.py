@@ -295,6 +295,19 @@ def test_answer_that_fits_in_neither_try_fails_the_job_and_tells_staff_why(backe
 
 
 @pytest.mark.usefixtures("json_v1")
+def test_log_tells_that_an_answer_does_not_fit_and_quotes_nothing(backend: ScriptedBackend) -> None:
+    backend.stream_steps = answering('{"hunter2": 1, "hunter2": 2}')
+
+    with capture_logs() as logs:
+        outcome = outcome_of(JSON_CLAIM)
+
+    assert "hunter2" in outcome.trace.failure_detail
+    assert [entry["event"] for entry in logs] == ["output_misfit", "job_failed"]
+    assert logs[1]["code"] == "output_invalid"
+    assert "hunter2" not in str(logs)
+
+
+@pytest.mark.usefixtures("json_v1")
 def test_answer_that_does_not_fit_is_no_outage(backend: ScriptedBackend) -> None:
     backend.stream_steps = answering("No.")
 
