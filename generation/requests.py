@@ -96,8 +96,8 @@ def validate(request: GenerationRequest, definition: Definition) -> None:
     if [request.prompt is None, not request.messages, request.input is None].count(False) != 1:
         raise InvalidRequest("Give a prompt, an input or messages: one of the three.", param="messages")
     asked = request.chat_json
-    _validate_storable(asked, param=next(iter(asked)))
-    _validate_storable(request.metadata, param="metadata")
+    validate_storable(asked, param=next(iter(asked)))
+    validate_storable(request.metadata, param="metadata")
     given = given_of(asked)
     try:
         _check(given, definition, request)
@@ -161,8 +161,11 @@ def _part(part: Any, *, param: str) -> ContentPart:
     )
 
 
-def _validate_storable(value: Any, *, param: str) -> None:
-    """PostgreSQL stores neither NUL nor half a surrogate pair, and JSON knows neither NaN nor infinity."""
+def validate_storable(value: Any, *, param: str) -> None:
+    """PostgreSQL stores neither NUL nor half a surrogate pair, and JSON knows neither NaN nor infinity.
+
+    Raises InvalidRequest.
+    """
     for text in inputs.texts_in(value):
         if storable(text) != text:
             raise InvalidRequest("The text holds characters that are not valid in Unicode text.", param=param)

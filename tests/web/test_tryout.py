@@ -181,6 +181,9 @@ def test_name_is_not_needed_to_try(kim: Visitor, activate: Callable[..., LLMConf
         ({"sample": '{"prompt": 5}'}, "input.prompt"),
         ({"sample": '{"prompt": "' + "x" * 50 + '"}', "max_input_chars": 20}, "at most 20 characters"),
         ({"sample": '{"prompt": ""}'}, "empty prompt"),
+        ({"sample": r'{"prompt": "a\u0000"}'}, "Input: The text holds characters that are not valid"),
+        ({"sample": r'{"a\u0000": 1, "prompt": "a"}'}, "Input: The text holds characters that are not valid"),
+        ({"sample": r'{"prompt": "\ud800"}'}, "Input: This holds a number or a character that JSON cannot"),
     ],
 )
 def test_what_has_to_be_corrected_is_told_and_nobody_is_asked(

@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from generation.errors import InvalidRequest
+from generation.requests import validate_storable
 from generators import inputs
 from generators.admin import GeneratorAdmin
 from generators.asking import Given
@@ -95,7 +97,8 @@ def _given(definition: Definition, sample: str) -> Given:
     if not isinstance(value, dict):
         raise ValidationError(_("An input is a JSON object."))
     try:
+        validate_storable(value, param="input")
         inputs.check(definition, value)
-    except GeneratorError as error:
+    except (InvalidRequest, GeneratorError) as error:
         raise ValidationError(error.message) from error
     return Given(input=value)
