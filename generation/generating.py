@@ -5,6 +5,7 @@ Whoever wants it drives it: a job's attempt, and staff who try out a generator.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ from . import refused_formats
 from .completions import Completion
 
 log = structlog.get_logger(__name__)
+
+_LONG = 100_000
+"""How many characters of an answer are too many to be read while everybody else waits."""
 
 _Ask = Callable[[Collection[Feature]], ChatRequest]
 
@@ -107,7 +111,7 @@ class Generating:
                             break  # nobody will get the rest, so it need not be made
                     else:
                         this.collector.result()  # raises if it was cut
-                self._read = outputs.read(self._definition, this.text, this.finish_reason)
+                self._read = await self._reading(this)
             except BackendFailed as error:
                 self._take_for_misfit(error)
             except RequestError as error:
@@ -131,6 +135,12 @@ class Generating:
             usage=_sum(usages) if len(usages) == len(self._tries) else None,
             misfit=read if isinstance(read, Misfit) else None,
         )
+
+    async def _reading(self, this: _Try) -> Fitting | Misfit:
+        text = this.text
+        if len(text) <= _LONG:
+            return outputs.read(self._definition, text, this.finish_reason)
+        return await asyncio.to_thread(outputs.read, self._definition, text, this.finish_reason)
 
     def _stricter(self, misfit: Misfit) -> _Ask:
         log.info("output_misfit", generator=self._definition.public_name)  # the fault may quote the answer

@@ -20,6 +20,10 @@ from .definition import Definition
 MAX_DIGITS = 100
 _MOST_STARTS = 200
 """How many braces of a talkative answer are tried as the beginning of its object."""
+_MOST_SCANS = 4
+_ALWAYS_SCANNED = 200_000
+"""How many times its length those tries may read of the answer, and how many characters at any rate: each
+object in an object that is broken near its end is read up to there."""
 
 CUT: Final = "The answer was cut off at its length limit."
 SLIPPED: Final = "The answer did not have the form that was asked for."
@@ -103,16 +107,18 @@ def _found_json(text: str, *, opening: str) -> Fitting:
 def _values_in(text: str, opening: str) -> Iterator[tuple[int, int, Any]]:
     """Up to two. Where each begins and ends, and what it is."""
     at, found = text.find(opening), 0
+    left = max(_MOST_SCANS * len(text), _ALWAYS_SCANNED)
     for _ in range(_MOST_STARTS):
-        if at < 0 or found == 2:
+        if at < 0 or found == 2 or left <= 0:
             return
         end = at + 1
         try:
             data, end = _decoder.raw_decode(text, at)
             found += 1
             yield at, end, data
-        except json.JSONDecodeError:
-            pass
+        except json.JSONDecodeError as error:
+            is_to_end = error.msg.startswith("Unterminated string")  # its place is where the string begins
+            left -= (len(text) if is_to_end else error.pos) - at
         except (ValueError, RecursionError) as error:
             _refuse_value(error)
         at = text.find(opening, end)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import time
 from contextlib import aclosing
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from generation import completions
 from generation.generating import Generated, Generating, SecondTry
+from generators import outputs
 from generators.asking import Given
 from generators.definition import Definition
 from llmbackends import errors
@@ -254,3 +257,21 @@ def test_input_becomes_the_prompt(backend: ScriptedBackend) -> None:
     generated(form, Given(input={"table": "orders"}))
 
     assert backend.requests[0].messages == (Message("user", "orders"),)
+
+
+@pytest.mark.parametrize(("length", "is_beside"), [(1_000, False), (200_000, True)])
+def test_long_answer_is_read_beside_the_event_loop(
+    backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch, length: int, is_beside: bool
+) -> None:
+    has_loop: list[bool] = []
+
+    def watched(*args: Any) -> Any:
+        has_loop.append(asyncio._get_running_loop() is not None)
+        return read(*args)
+
+    read = outputs.read
+    monkeypatch.setattr(outputs, "read", watched)
+    backend.streams = [answering(json.dumps({"a": "x" * length}))]
+
+    assert generated(JSON).data == {"a": "x" * length}
+    assert has_loop == [not is_beside]

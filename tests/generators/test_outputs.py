@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generators import outputs
 from generators.outputs import CUT, Fitting, Misfit, read
 from llmbackends.types import FinishReason
 from tests.generators.rows import ANY_OBJECT, COLUMNS, definition
@@ -143,3 +144,24 @@ def test_any_answer_is_read_or_told_in_a_sentence(wanted: Any, answer: str) -> N
 @pytest.mark.parametrize("piece", ["{", '{"a":', "```html\n", "`", "```", "[{"])
 def test_answer_of_any_kind_is_read_quickly(wanted: Any, piece: str) -> None:
     assert isinstance(read(wanted, piece * 100_000, STOP), Misfit)
+
+
+@pytest.mark.parametrize("inside", ["[" + "1," * 400_000, '"' + "x" * 800_000])
+def test_almost_whole_answer_is_not_read_again_for_each_object_in_it(
+    monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    starts: list[int] = []
+    decode = outputs._decoder.raw_decode
+
+    def counted(text: str, idx: int = 0) -> Any:
+        starts.append(idx)
+        return decode(text, idx)
+
+    monkeypatch.setattr(outputs._decoder, "raw_decode", counted)
+
+    assert isinstance(read(JSON, '{"a":' * 150 + inside, STOP), Misfit)
+    assert len(starts) <= 6
+
+
+def test_object_is_found_behind_many_that_are_broken() -> None:
+    assert read(JSON, '{"a" ' * 150 + '{"b": 1}', STOP) == Fitting('{"b": 1}', {"b": 1})
