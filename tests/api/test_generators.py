@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,15 @@ from generation.models import GenerationJob, JobStatus
 from generators.models import Generator
 from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
+from tests.api.frontdoor.upstream import running as running_receiver
 from tests.api.server import wait_until
 from tests.canary import Canaries, database_dump
 from tests.generators.rows import COLUMNS, publish
+from tests.llmbackends import faults
+from tests.webhooks.receiving import new_endpoint, sending, wait_for_status
+from usage import writer
+from usage.models import UsageRecord
+from webhooks.models import WebhookDelivery
 
 URL = "/api/v1/generations"
 GENERATORS = "/api/v1/generators"
@@ -285,3 +292,36 @@ def test_prompts_of_a_generator_never_reach_a_client(
     assert canaries.found_in(database_dump()) == ["system prompt", "template"]
     assert canaries.found_in("\n".join(seen)) == []
     assert not any("0.123456" in text or "98765" in text for text in seen)
+
+
+def test_prompts_of_a_generator_go_into_no_message_no_usage_and_no_log(
+    member: Caller, activate: Callable[..., LLMConfig], runner: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    canaries = Canaries()
+    caplog.set_level(logging.INFO)
+    secret: dict[str, Any] = {
+        "system_prompt": canaries.make("system prompt"),
+        "prompt_template": f"{canaries.make('template')} {{{{prompt}}}}",
+    }
+    activate(options={"text": "No, never."})
+    publish(**secret)
+    publish(name="broken", output_kind="fenced", fence_language="html", **secret)
+
+    with running_receiver(faults.answer(200)) as receiver:
+        new_endpoint(member.key, receiver.url)
+        ended = [finished(member, generator=name, prompt="a") for name in ("ui", "broken")]
+        with sending():
+            for delivery in WebhookDelivery.objects.all():
+                wait_for_status(delivery, "delivered")
+    assert writer.flush(timeout_s=10)
+
+    assert [(body["status"], (body["error"] or {}).get("code")) for body in ended] == [
+        ("completed", None),
+        ("failed", "output_invalid"),
+    ]
+    messages = [request.body.decode() for request in receiver.requests]
+    used = [str(row) for row in UsageRecord.objects.values()]
+    assert (len(messages), len(used)) == (2, 2)
+    assert all(event in caplog.text for event in ("job_completed", "output_misfit", "job_failed"))
+    assert canaries.found_in(database_dump()) == ["system prompt", "template"]
+    assert canaries.found_in("\n".join([*messages, *used, caplog.text])) == []
