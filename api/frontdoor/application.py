@@ -102,9 +102,12 @@ class FrontDoor:
 
     async def drain(self) -> None:
         """Once the process is told to stop, ends the requests that take too long; runs until then."""
-        await draining.wait()
-        await asyncio.sleep(settings.API_DRAIN_S)
-        self._under_way.end_all()
+        while True:
+            await draining.wait()
+            await asyncio.sleep(settings.API_DRAIN_S)
+            if draining.is_set():  # else it serves again, and nobody's request is to end
+                self._under_way.end_all()
+                return
 
     async def _generate(self, route: Route, exchange: Exchange) -> None:
         if route.id_header is not None:

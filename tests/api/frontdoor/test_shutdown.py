@@ -58,6 +58,22 @@ def test_stream_that_ends_within_the_time_is_not_disturbed(draining_server: str,
     assert "data: [DONE]" in rest
 
 
+def test_request_to_a_process_that_serves_again_is_not_disturbed(
+    draining_server: str, activate: Callable
+) -> None:
+    with upstream.running(faults.silence) as service, ThreadPoolExecutor() as threads:
+        activate("vllm", endpoint_url=service.url)
+        with Caller(draining_server, "generate") as caller:
+            asked = threads.submit(caller.post, URL, json=HELLO)
+            wait_until(lambda: service.requests)
+            draining.set()
+            draining.clear()
+            with pytest.raises(TimeoutError):
+                asked.result(0.6)
+            draining.set()
+            assert asked.result(10).status_code == 503
+
+
 def test_plain_request_is_told_to_come_again(draining_server: str, activate: Callable) -> None:
     with upstream.running(faults.silence) as service, ThreadPoolExecutor() as threads:
         activate("vllm", endpoint_url=service.url)
