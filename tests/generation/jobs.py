@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from apikeys.models import ApiKey
@@ -38,22 +37,6 @@ def many_like(job: GenerationJob, count: int) -> None:
     fields = {field.attname: getattr(job, field.attname) for field in GenerationJob._meta.fields}
     del fields["id"]
     GenerationJob.objects.bulk_create([GenerationJob(**fields) for _ in range(count)])
-
-
-def jobs_read(sql: str) -> float:
-    """How many rows of the table PostgreSQL looks at, by whichever index or none, wherever it drops them."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
-        [[[explained]]] = cursor.fetchall()
-    return _jobs_read(explained["Plan"])
-
-
-def _jobs_read(node: dict[str, Any]) -> float:
-    below = sum(_jobs_read(each) for each in node.get("Plans", []))
-    if node.get("Relation Name") != GenerationJob._meta.db_table:
-        return below
-    removed = sum(rows for name, rows in node.items() if name.startswith("Rows Removed"))
-    return below + node["Actual Loops"] * (node["Actual Rows"] + removed)
 
 
 def seconds_ago(seconds: float) -> Any:

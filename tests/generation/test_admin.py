@@ -16,7 +16,8 @@ from apikeys.models import ApiKey, Scope
 from generation.claims import claim_next
 from generation.models import GenerationJob, JobStatus
 from llmconfigs.models import LLMConfig
-from tests.generation.jobs import jobs_read, many_like, queue_job
+from tests.generation.jobs import many_like, queue_job
+from tests.plans import rows_read
 
 LIST = "/admin/generation/generationjob/"
 
@@ -137,7 +138,7 @@ def test_list_of_what_went_wrong_does_not_look_through_what_went_well(
         asked = [each["sql"] for each in queries if "generation_generationjob" in each["sql"]]
 
     assert len(asked) >= 3
-    assert all(jobs_read(sql) <= 3 for sql in asked)
+    assert all(rows_read(GenerationJob, sql) <= 3 for sql in asked)
 
 
 def test_list_finds_a_job_by_its_id(admin_client: Client, key: ApiKey) -> None:

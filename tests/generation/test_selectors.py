@@ -10,10 +10,11 @@ from django.test.utils import CaptureQueriesContext
 from apikeys import issuing
 from apikeys.models import ApiKey, Scope
 from generation.errors import InvalidRequest, JobNotFound
-from generation.models import JobStatus
+from generation.models import GenerationJob, JobStatus
 from generation.selectors import job_for, jobs_page
-from tests.generation.jobs import jobs_read, many_like, queue_job
+from tests.generation.jobs import many_like, queue_job
 from tests.people import user_with
+from tests.plans import rows_read
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_jobs_page_of_a_user_does_not_look_through_the_jobs_of_others(key: ApiKe
         jobs_page(mina)
         [listing] = [each["sql"] for each in queries if "LIMIT 21" in each["sql"]]
 
-    assert jobs_read(listing) == 1
+    assert rows_read(GenerationJob, listing) == 1
 
 
 def test_jobs_page_of_a_user_reads_no_long_texts(key: ApiKey, django_assert_num_queries: Any) -> None:

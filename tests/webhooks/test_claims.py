@@ -12,6 +12,7 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from generation.models import GenerationJob
 from tests.generation.jobs import seconds_ago
+from tests.plans import rows_read
 from tests.webhooks.receiving import SECRET, end_job, new_endpoint, new_secret
 from webhooks import claims
 from webhooks.claims import MOST_PER_ENDPOINT, Lane
@@ -194,7 +195,7 @@ def test_endpoint_that_fails_gets_one_at_a_time() -> None:
 
 
 @pytest.mark.postgresql
-def test_looking_for_messages_reads_no_more_than_one_row_of_each_endpoint(key: ApiKey) -> None:
+def test_looking_for_messages_reads_few_rows_of_each_endpoint_however_many_wait(key: ApiKey) -> None:
     endpoints = [new_endpoint(key) for _ in range(3)]
     end_job(key)
     (example, *_) = WebhookDelivery.objects.all()
@@ -214,9 +215,7 @@ def test_looking_for_messages_reads_no_more_than_one_row_of_each_endpoint(key: A
 
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE webhooks_webhookdelivery")
-        query = claims._LANES.format(now=claims.sql.now(), waited=claims.sql.seconds_since("found.due_at"))
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + query, [])
-        (((plan, *_),),) = cursor.fetchall()
+    query = claims._LANES.format(now=claims.sql.now(), waited=claims.sql.seconds_since("found.due_at"))
 
-    assert "Seq Scan on webhooks_webhookdelivery" not in str(plan)
-    assert plan["Plan"]["Shared Hit Blocks"] < 100, plan
+    # One or two to find each of the three endpoints, and the first message of those that are on.
+    assert rows_read(WebhookDelivery, query) < 10
