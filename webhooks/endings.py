@@ -77,7 +77,7 @@ def store(claim: Claim, result: Result) -> bool:
         endpoint = endpoints.select_for_update(no_key=True).first()
         has_moved = endpoint is not None and endpoint.url != claim.url
         delivery = WebhookDelivery.objects.filter(current(claim))
-        becomes = _goes_to_new_url(result) if has_moved else _becomes(claim, result)
+        becomes = _becomes(claim, result, has_moved=has_moved)
         is_current = bool(delivery.update(lease_expires_at=None, **becomes))
         if is_current:
             WebhookAttempt.objects.create(**_attempt(claim), **_columns(result))
@@ -89,20 +89,14 @@ def store(claim: Claim, result: Result) -> bool:
     return is_current
 
 
-def _goes_to_new_url(result: Result) -> dict[str, Any]:
-    """What the old one answered is no matter of the new one, unless it took the message."""
-    if result.outcome is AttemptOutcome.DELIVERED:
-        return {"status": DeliveryStatus.DELIVERED, "finished_at": Now(), "next_attempt_at": None}
-    return {"next_attempt_at": Now()}
-
-
-def _becomes(claim: Claim, result: Result) -> dict[str, Any]:
+def _becomes(claim: Claim, result: Result, *, has_moved: bool) -> dict[str, Any]:
+    """has_moved: the endpoint has another URL by now, so what the old one answered is no matter of it, unless
+    that took the message."""
     finished = {"finished_at": Now(), "next_attempt_at": None}
-    match result.outcome:
-        case AttemptOutcome.DELIVERED:
-            return {"status": DeliveryStatus.DELIVERED, **finished}
-        case AttemptOutcome.STOPPED:
-            return {"next_attempt_at": Now()}
+    if result.outcome is AttemptOutcome.DELIVERED:
+        return {"status": DeliveryStatus.DELIVERED, **finished}
+    if has_moved or result.outcome is AttemptOutcome.STOPPED:
+        return {"next_attempt_at": Now()}
     failed = {"status": DeliveryStatus.FAILED, "round_failures": F("round_failures") + 1, **finished}
     if is_test(claim) or result.is_gone:
         return failed
