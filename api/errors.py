@@ -15,7 +15,6 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import NinjaAPI
@@ -23,6 +22,7 @@ from ninja.errors import HttpError, ValidationError
 
 from apikeys.errors import InvalidApiKey, RateLimited
 from epochs.errors import EpochsUnknown
+from epochs.outages import DATABASE_DOWN
 from generation.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -115,7 +115,7 @@ def to_api_error(error: Exception) -> ApiError:
     for kind, translate in _TRANSLATIONS:
         if isinstance(error, kind):
             return translate(error)
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if isinstance(error, DATABASE_DOWN):
         log.error("the database cannot be used", exc_info=error)
         return _unavailable()
     log.error("unexpected error", exc_info=error)

@@ -10,14 +10,13 @@ from concurrent.futures import Future
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
+
+from epochs.outages import DATABASE_DOWN
 
 P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-DATABASE_DOWN = (OperationalError, InterfaceError)
-"""What a call raises when the database is away, restarted, out of connections or locked for too long."""
 
 
 _AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)

@@ -7,9 +7,11 @@ import time
 
 from django.conf import settings
 
+from epochs.outages import DATABASE_DOWN
+
 from . import claims, sweeping
 from .claims import Claim
-from .database_threads import DATABASE_DOWN, DatabaseThreads
+from .database_threads import DatabaseThreads
 from .gate import Gate
 from .looping import spread
 from .outcomes import NOTHING_YET, Progress

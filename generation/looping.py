@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from .database_threads import DATABASE_DOWN
+from epochs.outages import DATABASE_DOWN
 
 log = structlog.get_logger(__name__)
 

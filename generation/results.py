@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from epochs.outages import DATABASE_DOWN
+
 from . import ended, endings
 from .claims import Claim
-from .database_threads import DATABASE_DOWN, DatabaseThreads
+from .database_threads import DatabaseThreads
 from .outcomes import Outcome
 
 _Waiting = dict[Claim, tuple[Outcome, asyncio.Future[bool]]]

@@ -13,9 +13,11 @@ from typing import Any
 import structlog
 from django.db import IntegrityError
 
+from epochs.outages import DATABASE_DOWN
+
 from . import claims, endings
 from .claims import Claim
-from .database_threads import DATABASE_DOWN, DatabaseThreads, insist
+from .database_threads import DatabaseThreads, insist
 from .execution import Attempt
 from .failures import API_ERRORS
 from .gate import Gate

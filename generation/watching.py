@@ -16,7 +16,8 @@ import structlog
 from django.db import connections
 from django.db.models.functions import Length
 
-from .database_threads import DATABASE_DOWN
+from epochs.outages import DATABASE_DOWN
+
 from .errors import JobNotFound
 from .models import GenerationJob
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import InterfaceError, OperationalError
+from django.db import OperationalError
 
 from epochs.current import Epochs
 from epochs.models import Epoch
+from epochs.outages import DATABASE_DOWN
 from epochs.outside_pool import OwnConnection
 from epochs.reading import CoalescedReader
 from epochs.subjects import Subject
@@ -16,7 +17,6 @@ from .definition import Definition, definition_of
 from .models import Generator
 from .offers import Offer, offer_of
 
-DATABASE_DOWN = (OperationalError, InterfaceError)
 LOAD_PATIENCE_S = 5.0
 
 

@@ -9,6 +9,7 @@ from django.core.signals import setting_changed
 
 from epochs.current import Epochs, current
 from epochs.errors import EpochsUnknown
+from epochs.outages import DATABASE_DOWN
 from epochs.outside_pool import OwnConnection
 from epochs.reading import CoalescedReader
 from llmbackends.base import ChatBackend
@@ -17,7 +18,7 @@ from llmbackends.errors import BackendUnavailable, ConfigurationError
 from .building import build
 from .health import HealthRecord
 from .pool import BackendPool
-from .selection import DATABASE_DOWN, ActiveSpec, Selection
+from .selection import ActiveSpec, Selection
 
 LOAD_PATIENCE_S = 5.0
 

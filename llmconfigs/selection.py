@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import structlog
-from django.db import InterfaceError, OperationalError
 
+from epochs.outages import DATABASE_DOWN
 from llmbackends.errors import ConfigurationError
 from llmbackends.spec import BackendSpec
 from llmbackends.texts import Problem, gettext_noop
@@ -20,7 +20,6 @@ from .specs import spec_from_config
 
 log = structlog.get_logger(__name__)
 
-DATABASE_DOWN = (OperationalError, InterfaceError)
 OUTAGE_REMINDER_S = 60.0
 _ROW_UNUSABLE = gettext_noop("The active configuration “%(name)s” cannot be used.")
 _ENVIRONMENT_UNUSABLE = gettext_noop(

@@ -15,8 +15,9 @@ from uuid import UUID
 
 import structlog
 
+from epochs.outages import DATABASE_DOWN
 from generation import ended
-from generation.database_threads import DATABASE_DOWN, DatabaseThreads, insist
+from generation.database_threads import DatabaseThreads, insist
 from generation.looping import STOP_MARGIN_S, LoopThread, forever, spread
 
 from . import claims, endings, sweeping
