@@ -44,7 +44,7 @@ test-postgresql: setup-dev ## all tests but those in a browser, on PostgreSQL; T
 
 .PHONY: test-sqlite
 test-sqlite: setup-dev ## what touches the database, on SQLite
-	TEST_DATABASE=sqlite $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not postgresql and not processes" tests/epochs tests/audit tests/accounts tests/apikeys tests/llmconfigs tests/usage tests/generators tests/generation tests/webhooks tests/api
+	TEST_DATABASE=sqlite $(VENV)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not postgresql and not processes" tests/epochs tests/background tests/audit tests/accounts tests/apikeys tests/llmconfigs tests/usage tests/generators tests/generation tests/webhooks tests/api
 
 .PHONY: test-browser
 test-browser: setup-dev ## as a person would, in Chromium; SCREENSHOTS=folder keeps pictures of the pages

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from apikeys.authentication import authenticate
 from apikeys.models import ApiKey, Scope
 from apikeys.noting import UseNotes, note_uses
+from background.threads import in_thread
 from epochs.current import Epochs, current
-from generation.threads import in_thread
 
 from .errors import ApiError
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from generation import watching
-from generation.attended import Moment, attended
+from generation.following import watching
+from generation.following.attended import Moment, attended
 from generation.models import GenerationJob
 
 from .answers import generation

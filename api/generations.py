@@ -10,9 +10,10 @@ from ninja import Body, Query, Router
 from pydantic import BaseModel, Field
 
 from apikeys.models import ApiKey
-from generation import selectors, submission
+from background.threads import in_thread
+from generation import selectors
+from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
-from generation.threads import in_thread
 
 from . import headers
 from .answers import Generation, GenerationList, Status, generation

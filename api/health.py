@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpRequest, JsonResponse
 
+from background.threads import in_thread
 from generation.readiness import check_readiness
-from generation.threads import in_thread
 
 from .responses import json_response
 

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from apikeys import limits
 from apikeys.models import ApiKey
+from background.draining import unless_draining
 from epochs.current import Epochs, current
-from generation import submission, watching
-from generation.draining import unless_draining
+from generation.accepting import submission
+from generation.following import watching
 from generation.models import GenerationJob
 
 from . import headers, json_bodies

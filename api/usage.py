@@ -12,7 +12,7 @@ from ninja import Query, Router
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from generation.threads import in_thread
+from background.threads import in_thread
 from usage.selectors import DaySums, daily_sums
 
 from .authentication import to_read

@@ -11,7 +11,7 @@ from django.urls import reverse
 from ninja import Body, Query, Router
 
 from apikeys.models import ApiKey
-from generation.threads import in_thread
+from background.threads import in_thread
 from webhooks import deliveries, endpoints, messages, registered, selectors
 from webhooks.errors import DeliveryNotFound, EndpointNotFound
 from webhooks.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint

@@ -24,7 +24,8 @@ from apikeys import limits
 from epochs import current as epochs
 from epochs.models import Role
 from epochs.reporting import ProcessReporter
-from generation import intake, runner
+from generation.accepting import intake
+from generation.running import runner
 from llmconfigs.active import close_backends, follow
 from usage import writer as usage_writer
 from webhooks import sender

@@ -24,7 +24,7 @@ from celery.worker import state
 from django.conf import settings
 from django.db import connections
 
-from generation import runner
+from generation.running import runner
 from webhooks import sender
 
 from .tuning import tune

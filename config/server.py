@@ -9,7 +9,7 @@ from types import FrameType
 
 import uvicorn
 
-from generation.draining import draining
+from background.draining import draining
 
 from .tuning import tune
 

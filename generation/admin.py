@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from adminlists.paging import BoundedPaginator
 from adminlists.read_only import ReadOnly
 
-from . import submission
+from .accepting import submission
 from .errors import JobFinished
 from .filters import ConfigFilter, DayFilter, ErrorFilter, KeyFilter, found_by
 from .models import Breaker, GenerationJob, JobAttempt

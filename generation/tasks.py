@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from . import runner
+from .running import runner
 
 _EXPIRES_S = 10
 """By then the workers have looked by themselves."""

@@ -84,7 +84,7 @@ def django_db_modify_db_settings(
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """Before the test database is dropped, nobody may be connected to it any more."""
     from epochs import current as epochs
-    from generation import intake
+    from generation.accepting import intake
     from tests import emptying, usage_gate
     from usage import writer
 

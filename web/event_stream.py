@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from generation.threads import in_thread
+from background.threads import in_thread
 
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": waiting\n\n"

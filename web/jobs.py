@@ -20,12 +20,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from generation import selectors, submission, watching
-from generation.attended import Moment, attended
+from background.threads import in_thread
+from generation import selectors
+from generation.accepting import submission
 from generation.errors import InvalidRequest, JobFinished, JobNotFound
+from generation.following import watching
+from generation.following.attended import Moment, attended
 from generation.models import GenerationJob, JobStatus
 from generation.requests import given_of
-from generation.threads import in_thread
 from llmbackends.types import ImagePart, JsonObject, Message
 
 from .access import logged_in

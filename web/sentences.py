@@ -7,7 +7,7 @@ from typing import Final
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from generation.outcomes import OUTPUT_INCOMPLETE
+from generation.queue.outcomes import OUTPUT_INCOMPLETE
 
 _OTHERWISE: Final = "internal_error"
 

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import structlog
 
+from background.database_threads import DatabaseThreads, insist
+from background.looping import STOP_MARGIN_S, LoopThread, forever, spread
 from epochs.outages import DATABASE_DOWN
-from generation import ended
-from generation.database_threads import DatabaseThreads, insist
-from generation.looping import STOP_MARGIN_S, LoopThread, forever, spread
+from generation.running import ended
 
 from . import claims, endings, sweeping
 from .calling import Caller

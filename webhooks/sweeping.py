@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-from generation import leases
+from generation.running import leases
 
 from .models import DeliveryStatus, GivenUpBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from django.conf import settings
 
 from epochs.current import Epochs
-from generation import completions
-from generation.metering import Meter
+from generation.answering import completions
+from generation.answering.metering import Meter
 from llmbackends.types import ChatChunk
 from usage.entries import Outcome
 

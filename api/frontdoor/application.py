@@ -16,10 +16,10 @@ import structlog
 from django.conf import settings
 
 from apikeys import limits
+from background.draining import draining
 from epochs.current import Epochs, current
-from generation.draining import draining
+from generation.answering.metering import Meter
 from generation.failures import PublicError
-from generation.metering import Meter
 from llmbackends.errors import UnsupportedFeature
 from usage.entries import Outcome
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from generation.draining import draining
+from background.draining import draining
 
 from .exchange import ClientGone, Exchange
 

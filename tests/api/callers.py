@@ -15,7 +15,7 @@ from apikeys import authentication, issuing
 from apikeys.loading import KeyLoader
 from apikeys.models import ApiKey
 from config.asgi import Application
-from generation import intake
+from generation.accepting import intake
 from generation.models import GenerationJob
 
 

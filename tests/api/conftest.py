@@ -81,7 +81,7 @@ def activate(transactional_db: None) -> Callable[..., LLMConfig]:
 @pytest.fixture
 def runner(transactional_db: None) -> Iterator[None]:
     """Runs jobs as they come, as in the server."""
-    from generation import runner
+    from generation.running import runner
 
     runner.start_here(concurrency=16)
     yield

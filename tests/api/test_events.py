@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connection
 
-from generation import watching
-from generation.draining import draining
+from background.draining import draining
+from generation.following import watching
 from generation.models import GenerationJob
 from tests.api.callers import Caller
 from tests.api.server import wait_until

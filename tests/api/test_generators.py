@@ -222,7 +222,7 @@ def test_unknown_generator_is_refused_with_those_that_there_are(member: Caller) 
 def test_retired_generator_answers_what_was_accepted_and_nothing_new(
     member: Caller, activate: Callable[..., LLMConfig]
 ) -> None:
-    from generation import runner
+    from generation.running import runner
 
     activate(options={"text": "Ebb and flow."})
     publish()

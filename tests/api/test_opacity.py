@@ -67,8 +67,8 @@ def recorded(member: Caller) -> Iterator[Recording]:
 @pytest.fixture(autouse=True)
 def _impatient(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job whose backend is not ready fails at once: the next attempt would come after its deadline."""
-    monkeypatch.setattr("generation.execution._FIRST_DELAY_S", 3600.0)
-    monkeypatch.setattr("generation.execution._LONGEST_DELAY_S", 3600.0)
+    monkeypatch.setattr("generation.running.execution._FIRST_DELAY_S", 3600.0)
+    monkeypatch.setattr("generation.running.execution._LONGEST_DELAY_S", 3600.0)
     settings.LLM_HEALTH_CHECK_TTL_S = 0
     settings.API_MAX_BODY_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
 
@@ -208,8 +208,8 @@ def test_configurations_that_cannot_work_are_hidden(
     "place",
     [
         "api.authentication.authenticate",
-        "generation.submission.submit_durably",
-        "generation.submission.cancel",
+        "generation.accepting.submission.submit_durably",
+        "generation.accepting.submission.cancel",
         "generation.selectors.job_for",
         "generation.selectors.jobs_page",
         "api.generations.generation",
@@ -247,7 +247,7 @@ def test_crashes_of_a_stream_are_neutral(
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr("generation.watching.changes", crash)
+        patch.setattr("generation.following.watching.changes", crash)
         events = member.get(f"{path}/events").text
 
     assert "event: error" in events

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from django.db import OperationalError
 
-from generation import watching
-from generation.draining import draining
+from background.draining import draining
+from generation.following import watching
 from tests.api.callers import Caller
 
 URL = "/api/v1/generations"

@@ -61,8 +61,8 @@ def reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[str]:
     """What staff are told; a service that would answer is running all the time."""
-    monkeypatch.setattr("generation.execution._FIRST_DELAY_S", 3600.0)
-    monkeypatch.setattr("generation.execution._LONGEST_DELAY_S", 3600.0)
+    monkeypatch.setattr("generation.running.execution._FIRST_DELAY_S", 3600.0)
+    monkeypatch.setattr("generation.running.execution._LONGEST_DELAY_S", 3600.0)
     settings.LLM_ALLOW_REMOTE = False
     answer = faults.answer(200, {"choices": [{"message": {"content": "Hi"}, "finish_reason": "stop"}]})
     with upstream.running(answer) as service:

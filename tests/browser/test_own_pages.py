@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from apikeys import issuing
-from generation import submission
+from generation.accepting import submission
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from generation import submission
+from generation.accepting import submission
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig

@@ -22,12 +22,12 @@ def key(db: None) -> ApiKey:
 @pytest.fixture
 def backend(monkeypatch: pytest.MonkeyPatch) -> ScriptedBackend:
     """The backend that answers every job."""
-    from generation import refused_formats
+    from generation.answering import refused_formats
     from tests.generation.scripted import ScriptedBackend
 
     refused_formats.forget()
     scripted = ScriptedBackend()
-    monkeypatch.setattr("generation.completions.active_backend", scripted.as_active_backend)
+    monkeypatch.setattr("generation.answering.completions.active_backend", scripted.as_active_backend)
     return scripted
 
 
@@ -44,7 +44,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         async def generators(epochs: Epochs) -> Generators:
             return Generators(rows)
 
-        monkeypatch.setattr("generation.execution.current", current)
+        monkeypatch.setattr("generation.running.execution.current", current)
         monkeypatch.setattr("generators.known.known", generators)
 
     return make_known

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation.models import GenerationJob, JobStatus
-from generation.outcomes import AnsweredBy, Outcome, Trace
+from generation.queue.outcomes import AnsweredBy, Outcome, Trace
 from llmbackends.types import FinishReason, TokenUsage
 
 TRACE = Trace(AnsweredBy(None, "", "dummy", "dummy"), first_chunk_s=0.1, duration_s=0.2)

@@ -23,7 +23,7 @@ def main() -> None:
     from django.db import OperationalError
 
     django.setup()
-    from generation import intake
+    from generation.accepting import intake
 
     real = intake.insert
 

@@ -19,7 +19,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError
 
-    from generation import database_threads
+    from background import database_threads
 
     real = database_threads._answer
 

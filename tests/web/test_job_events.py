@@ -10,8 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http.response import HttpResponseBase
 
 from apikeys import issuing
-from generation import submission, watching
-from generation.draining import draining
+from background.draining import draining
+from generation.accepting import submission
+from generation.following import watching
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig

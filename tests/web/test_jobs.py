@@ -11,7 +11,7 @@ from apikeys import issuing
 from apikeys.models import ApiKey
 from audit.actions import Action
 from audit.models import AuditEvent
-from generation import submission
+from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
 from tests.generators.rows import publish

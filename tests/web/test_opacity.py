@@ -16,7 +16,7 @@ from django.middleware import csrf
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from generation import submission
+from generation.accepting import submission
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig
@@ -96,7 +96,7 @@ def test_marks_behind_the_pages_never_reach_a_user(
 @pytest.mark.parametrize(
     "place",
     [
-        "generation.completions.active_backend",
+        "generation.answering.completions.active_backend",
         "generation.selectors.job_for",
         "generation.selectors.jobs_page",
         "web.keys.requests_of_day",

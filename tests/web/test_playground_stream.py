@@ -12,7 +12,7 @@ import httpx
 import pytest
 from django.conf import LazySettings
 
-from generation.draining import draining
+from background.draining import draining
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
 from tests.api.server import wait_until

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from apikeys.models import ApiKey
-from generation import endings
-from generation.claims import claim_next
 from generation.models import GenerationJob
-from generation.outcomes import Outcome
+from generation.queue import endings
+from generation.queue.claims import claim_next
+from generation.queue.outcomes import Outcome
 from llmbackends.secret import Secret
 from tests.generation.jobs import COMPLETED, queue_job, wait_until
 from tests.llmbackends.fault_server import SeenRequest

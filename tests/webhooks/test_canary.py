@@ -8,7 +8,7 @@ from apikeys.models import ApiKey
 from audit.models import AuditEvent
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
-from generation.outcomes import AnsweredBy, Outcome, Trace, failed
+from generation.queue.outcomes import AnsweredBy, Outcome, Trace, failed
 from tests.api.frontdoor.upstream import running as running_receiver
 from tests.canary import Canaries, database_dump
 from tests.generation.jobs import COMPLETED

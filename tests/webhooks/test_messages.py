@@ -12,7 +12,7 @@ from apikeys.models import ApiKey
 from generation import retention
 from generation.failures import API_ERRORS
 from generation.models import JobStatus
-from generation.outcomes import Outcome, failed
+from generation.queue.outcomes import Outcome, failed
 from tests.generation.jobs import TRACE, seconds_ago
 from tests.webhooks.receiving import end_job, new_endpoint
 from webhooks import claims, messages

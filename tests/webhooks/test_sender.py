@@ -12,9 +12,10 @@ from django.conf import LazySettings
 from django.db import OperationalError
 
 from apikeys.models import ApiKey
-from generation import runner, submission
+from generation.accepting import submission
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
+from generation.running import runner
 from llmbackends.zone_setting import parse_zones
 from tests.api.frontdoor.upstream import running as running_receiver
 from tests.generation.conftest import backend  # noqa: F401  (a fixture)

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from generation import leases
+from generation.running import leases
 from tests.generation.jobs import seconds_ago
 from tests.webhooks.endpoints_support import a_delivery, a_key
 from tests.webhooks.receiving import end_job, new_endpoint

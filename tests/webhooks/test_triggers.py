@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from generation import endings, lapses, submission
-from generation.claims import Claim, claim_next
+from generation.accepting import submission
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
-from generation.outcomes import Outcome, Postponement, failed
+from generation.queue import endings, lapses
+from generation.queue.claims import Claim, claim_next
+from generation.queue.outcomes import Outcome, Postponement, failed
 from tests.epochs.support import execute
 from tests.generation.jobs import COMPLETED, TRACE, queue_job, seconds_ago
 from tests.webhooks.receiving import end_job, new_endpoint

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apikeys.models import ApiKey
-from generation import submission
+from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
 from tests.generation.jobs import queue_job, wait_until
 from tests.webhooks.receiving import new_endpoint

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from audit.context import user_actor
-from generation.breakers import open_breakers
 from generation.models import Breaker
+from generation.queue.breakers import open_breakers
 from llmconfigs.models import ActivationRequest
 from llmconfigs.selectors import pending_requests
 from webhooks.models import WebhookEndpoint

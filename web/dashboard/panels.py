@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from audit.models import AuditEvent
 from epochs.selectors import RunningProcess, running_processes
 from generation.models import GenerationJob
-from generation.queue import QueueState, jobs_in_progress, queue_state
+from generation.queue.load import QueueState, jobs_in_progress, queue_state
 from llmbackends.errors import BackendError
 from llmconfigs import describing, wording
 from llmconfigs.active import active_spec

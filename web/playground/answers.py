@@ -19,13 +19,13 @@ from django.utils.translation import gettext as _
 
 from apikeys import limits
 from apikeys.errors import RateLimited
-from generation import completions
-from generation.attended import Moment, attended
-from generation.completions import Completion
-from generation.draining import cancel_and_wait
+from background.draining import cancel_and_wait
+from generation.answering import completions
+from generation.answering.completions import Completion
+from generation.answering.generating import Generating, SecondTry
+from generation.answering.metering import Meter
 from generation.failures import API_ERRORS, PublicError, public_error
-from generation.generating import Generating, SecondTry
-from generation.metering import Meter
+from generation.following.attended import Moment, attended
 from generators.asking import Given
 from generators.definition import Definition
 from llmbackends.errors import BackendError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from generation.threads import in_thread
+from background.threads import in_thread
 from llmbackends.errors import ConfigurationError
 from llmconfigs import wording
 from llmconfigs.chosen import chosen_spec

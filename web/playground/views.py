@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
+from background.threads import in_thread
 from epochs.current import current
-from generation import choices
-from generation.threads import in_thread
+from generation.answering import choices
 from generators.definition import Definition
 from generators.known import known
 from llmbackends.errors import ConfigurationError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from generation.generating import Generated, SecondTry
+from generation.answering.generating import Generated, SecondTry
 from generators.asking import Given, first_request
 from generators.definition import Definition
 from generators.json_text import written

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from generation.threads import in_thread
+from background.threads import in_thread
 from generators.errors import GeneratorError
 from llmbackends.errors import ConfigurationError
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from generation.draining import draining
+from background.draining import draining
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
 from tests.api.frontdoor.test_chat import HELLO, URL

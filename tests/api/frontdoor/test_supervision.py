@@ -9,7 +9,7 @@ import pytest
 from api.frontdoor import supervision
 from api.frontdoor.exchange import ClientGone
 from api.frontdoor.supervision import Drained, Heartbeat, OpenRequests, Supervised
-from generation.draining import draining
+from background.draining import draining
 from tests.asyncio_support import run_async
 
 

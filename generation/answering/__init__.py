@@ -1,0 +1,1 @@
+"""An answer of a model, for a job or for a client who waits."""

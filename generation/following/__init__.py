@@ -1,0 +1,1 @@
+"""Watching over jobs and answers on behalf of a client who waits."""

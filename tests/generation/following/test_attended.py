@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from background.draining import draining
+from generation.following.attended import Moment, attended
+from tests.asyncio_support import run_async
+
+
+class Source:
+    def __init__(self, *items: str | float) -> None:
+        """A number is a pause in seconds."""
+        self._items = items
+        self.is_closed = False
+
+    async def read(self) -> AsyncGenerator[str, None]:
+        try:
+            for item in self._items:
+                if isinstance(item, str):
+                    yield item
+                else:
+                    await asyncio.sleep(item)
+        finally:
+            self.is_closed = True
+
+
+def all_of(source: Source, *, silence_s: float = 10, grace_s: float = 0) -> list[str | Moment]:
+    async def read() -> list[str | Moment]:
+        return [item async for item in attended(source.read(), silence_s=silence_s, grace_s=grace_s)]
+
+    return run_async(read())
+
+
+@pytest.fixture
+def is_draining() -> None:
+    draining.set()
+    yield
+    draining.clear()
+
+
+def test_items_come_as_they_are() -> None:
+    source = Source("a", "b")
+
+    assert all_of(source) == ["a", "b"]
+    assert source.is_closed
+
+
+def test_silence_is_told_each_time() -> None:
+    told = all_of(Source("a", 0.12, "b"), silence_s=0.05)
+
+    assert told == ["a", Moment.SILENCE, Moment.SILENCE, "b"]
+
+
+def test_draining_is_the_last_that_comes(is_draining: None) -> None:
+    source = Source("a", 60.0)
+
+    assert all_of(source)[-1] is Moment.DRAINING
+    assert source.is_closed
+
+
+def test_draining_leaves_time_to_come_to_the_end(is_draining: None) -> None:
+    assert all_of(Source("a", 0.05, "b"), grace_s=10) == ["a", "b"]
+
+
+def test_error_of_the_source_is_raised() -> None:
+    async def broken() -> AsyncGenerator[str, None]:
+        yield "a"
+        raise ZeroDivisionError
+
+    async def read() -> None:
+        async for _ in attended(broken(), silence_s=10):
+            pass
+
+    with pytest.raises(ZeroDivisionError):
+        run_async(read())
+
+
+def test_who_leaves_early_closes_the_source() -> None:
+    source = Source("a", 60.0)
+
+    async def leave() -> None:
+        moments = attended(source.read(), silence_s=10)
+        await anext(moments)
+        await moments.aclose()
+
+    run_async(leave())
+    assert source.is_closed
