@@ -89,3 +89,16 @@ class Visit:
 def expect(what: Any) -> Any:
     """playwright's assertions, which wait, about a page or a locator."""
     return what._thread.do(expect_there, what)
+
+
+def tab_to(page: Page, name: str) -> None:
+    """By the Tab key, as often as it takes, at most once around.
+
+    A page has its address before it has a body, and what has the focus may still change until it has loaded.
+    """
+    page.wait_for_load_state()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText ?? ''").strip().startswith(name):
+            return
+    raise AssertionError(f"Nobody comes to {name} by the Tab key.")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 
 from .conftest import Open
 from .judging import assert_accessible, assert_fits
-from .looking import PHONE, Chromium, expect
+from .looking import PHONE, Chromium, expect, tab_to
 from .people import PASSWORD, make_user
 from .pictures import take
 
@@ -26,20 +26,12 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
-def tab_to(page: Page, name: str) -> None:
-    """As often as it takes, at most once around."""
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.innerText ?? ''").strip().startswith(name):
-            return
-    raise AssertionError(f"Nobody comes to {name} by the Tab key.")
-
-
 def test_keyboard_alone_logs_in_and_out(open_window: Open, sori: User) -> None:
     page = open_window().page
     page.goto("/admin/llmconfigs/llmconfig/")
     take(page, "login")
 
+    expect(page.get_by_label("Username")).to_be_focused()
     page.keyboard.type("sori")
     page.keyboard.press("Tab")
     page.keyboard.type(PASSWORD)

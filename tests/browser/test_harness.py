@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
+from tests.api.frontdoor import upstream
+from tests.llmbackends import faults
+
 from .conftest import Open
 from .judging import assert_accessible
-from .looking import Chromium, Visit, expect
+from .looking import Chromium, Visit, expect, tab_to
 from .people import make_user
 
 DOCUMENT = "<!doctype html><html lang='en'><title>A page</title><body><main><h1>A page</h1>{}</main></html>"
@@ -74,6 +77,15 @@ def test_quiet_page_is_no_trouble(visit: Visit) -> None:
     show(visit, "<p>Hello</p>")
 
     assert visit.close() == []
+
+
+def test_tab_key_waits_for_a_page_that_has_just_begun(visit: Visit) -> None:
+    page = DOCUMENT.format("<a href='/'>Back</a>")
+    slow = faults.events("<!doctype html>", page, headers={"content-type": "text/html"}, pause_s=0.5)
+    with upstream.running(slow) as service:
+        visit.page.goto(service.url, wait_until="commit")
+
+        tab_to(visit.page, "Back")
 
 
 def test_axe_finds_a_serious_fault(visit: Visit) -> None:

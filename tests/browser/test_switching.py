@@ -24,11 +24,10 @@ from tests.llmbackends.fault_server import Exchange
 from tests.processes import ServerProcess
 
 from .conftest import Open
-from .looking import PHONE, expect
+from .looking import PHONE, expect, tab_to
 from .people import make_user
 from .pictures import take
 from .site import running_site
-from .test_coming_and_going import tab_to
 
 LIST = "/admin/llmconfigs/llmconfig/"
 PROBE = "<img src=/xss onerror=alert(1)><script>alert(2)</script>"
