@@ -33,7 +33,10 @@ _axe = Axe()
 
 
 def assert_accessible(page: Page) -> None:
-    """No fault that axe calls serious or critical; in the dark nothing but colours is another question."""
+    """No fault that axe calls serious or critical; in the dark nothing but colours is another question.
+
+    As every look of this module, at a page that has loaded: what a click leads to has its address first."""
+    page.wait_for_load_state()
     for scheme, rules in (("light", _ALL), ("dark", _COLOURS)):
         page.emulate_media(color_scheme=cast(Any, scheme))
         page.evaluate(_SETTLED)
@@ -44,6 +47,7 @@ def assert_accessible(page: Page) -> None:
 
 def assert_fits(page: Page, width: int) -> None:
     """At this width nothing stands out to the right, so that a reader scrolls down only."""
+    page.wait_for_load_state()
     size = page.viewport_size
     page.set_viewport_size({"width": width, "height": 740})
     needed = page.evaluate("document.documentElement.scrollWidth")

@@ -81,7 +81,8 @@ class Visit:
     def close(self) -> list[str]:
         """The trouble that there was."""
         for page in self.context.pages:
-            page.evaluate("0")  # what happened before this is known once it is answered
+            # What happened before this is known once it is answered, also by a page that is only coming.
+            page.locator("html").wait_for(state="attached")
         self.context.close()
         return self.watch.trouble()
 

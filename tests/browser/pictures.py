@@ -15,6 +15,7 @@ def take(page: Page, name: str) -> None:
     """The page as it is now, in light, in dark and at a phone's width: NAME-light.png …"""
     if not os.environ.get("SCREENSHOTS"):
         return
+    page.wait_for_load_state()
     folder = Path(os.environ["SCREENSHOTS"])
     for kind, scheme, size in (
         ("light", "light", DESKTOP),

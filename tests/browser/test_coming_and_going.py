@@ -85,6 +85,7 @@ def test_language_stays_as_it_was_set(open_window: Open, sori: User) -> None:
     page.goto("/jobs/?status=failed")
 
     page.get_by_role("button", name="한국어").click()
+    expect(page.locator("html")).to_have_attribute("lang", "ko")
     expect(page).to_have_url("/jobs/?status=failed")
     for address in ("/jobs/", "/keys/", "/playground/", "/admin/", "/admin/llmconfigs/llmconfig/add/"):
         page.goto(address)

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 from llmconfigs.models import LLMConfig
 
 from .conftest import Open
-from .judging import assert_accessible
+from .judging import assert_accessible, assert_fits
 from .looking import PHONE, Chromium, expect
 from .people import make_user
 from .pictures import take
@@ -129,6 +129,7 @@ def test_two_people_activate_together(strict_chromium: Chromium) -> None:
     page = approver.page
     page.goto(LIST)
     page.click("text=1 request")
+    expect(page.locator("h1")).to_have_text("Requests for activation")
     assert_accessible(page)
     page.click("text=Records office")
     expect(page.locator("dl.facts >> nth=0")).to_contain_text("It knows our forms.")
@@ -151,8 +152,7 @@ def test_list_on_a_desk_and_on_a_phone(open_window: Open) -> None:
     assert_accessible(page)
     take(page, "desk-list")
 
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert_fits(page, PHONE["width"])
 
 
 def test_pages_fit_on_a_phone(open_window: Open) -> None:
@@ -161,7 +161,7 @@ def test_pages_fit_on_a_phone(open_window: Open) -> None:
 
     for address in ("add/", f"{config.pk}/change/", f"{config.pk}/activate/", "switched/", "requests/"):
         page.goto(LIST + address)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), address
+        assert_fits(page, PHONE["width"])
 
 
 def test_form_works_without_a_script(open_window: Open) -> None:

@@ -153,6 +153,7 @@ def test_scripts_are_not_needed(open_window: Open, operator: User) -> None:
     expect(page.locator("[name=prompt_template]")).to_have_value("Tell of {{prompt}}.")
     expect(page.locator("#sample")).to_have_value('{"prompt": "the sea"}')
     page.locator("input[name=_save]").first.click()
+    expect(page.locator(".messagelist")).to_be_visible()
 
     assert Generator.objects.get(name="tides").prompt_template == "Tell of {{prompt}}."
 

@@ -14,7 +14,7 @@ from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig
 
 from .conftest import Open
-from .judging import assert_accessible
+from .judging import assert_accessible, assert_fits
 from .looking import PHONE, expect
 from .people import make_user
 
@@ -45,11 +45,12 @@ def test_answer_streams_and_the_conversation_goes_on(open_window: Open, mina: Us
         page.fill("#message", question)
         page.keyboard.press("Enter")
         expect(page.locator(".bubble-model").nth(number)).to_contain_text("tokens")
+        # No other message is taken before that.
+        expect(page.locator("#status")).to_have_text("The answer is complete.")
 
     expect(page.locator(".bubble .text")).to_have_text(
         ["What is a tide?", "Water that moves.", "And why?", "Water that moves."]
     )
-    expect(page.locator("#status")).to_have_text("The answer is complete.")
     expect(page.locator("#message")).to_be_focused()
     assert_accessible(page)
 
@@ -131,7 +132,7 @@ def test_list_of_jobs_moves_and_cancels(open_window: Open, mina: User) -> None:
 
     expect(page.locator("#messages")).to_have_text("The job is being cancelled.")
     expect(page.locator("#jobs .badge")).to_have_text("Cancelled")
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert_fits(page, PHONE["width"])
     assert_accessible(page)
 
 

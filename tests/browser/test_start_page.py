@@ -105,7 +105,8 @@ def test_page_says_once_that_it_is_stale(open_window: Open, viewer: User) -> Non
     visit.context.route("**/admin/desk/", lambda route: route.fulfill(status=503, body="Sorry"))
 
     for _ in range(2):
-        page.clock.fast_forward(LATER_MS)
+        with page.expect_response("**/admin/desk/"):
+            page.clock.fast_forward(LATER_MS)
         expect(toasts).to_have_count(1)
     visit.context.unroute("**/admin/desk/")
     page.clock.fast_forward(LATER_MS)

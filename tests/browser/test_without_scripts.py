@@ -67,6 +67,7 @@ def test_conversation_goes_on(page: Page) -> None:
     for question in ("What is a tide?", "And why?"):
         page.locator("#message").fill(question)
         page.get_by_role("button", name="Send").click()
+        expect(page.locator(".bubble-user .text").last).to_have_text(question)
 
     expect(page.locator(".bubble .text")).to_have_text(
         ["What is a tide?", "Water that moves.", "And why?", "Water that moves."]
