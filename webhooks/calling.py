@@ -23,6 +23,9 @@ from .models import AttemptOutcome
 
 log = structlog.get_logger(__name__)
 
+BEGINS_WITHIN_S: Final = 2.0
+"""After the endpoint was seen to be on. A call that would begin later is not made before another look."""
+
 _CONNECT_S = 5.0
 _ASKS_FOR_PATIENCE = (429, 503)
 _JSON: Final = {"content-type": "application/json; charset=utf-8"}
@@ -68,13 +71,18 @@ class Caller:
             await client.aclose()
 
     async def _call(self, claim: Claim, attempt: _Clock) -> Result:
+        loop = asyncio.get_running_loop()
+        if loop.time() - claim.seen_on_at > BEGINS_WITHIN_S:
+            return attempt.ended(
+                AttemptOutcome.STOPPED, reason="The sender was held up before it could send."
+            )
         if not claim.body:
             return attempt.ended(AttemptOutcome.NOT_SENT, reason="The job that it tells of is gone.")
         try:
             scheme = target_of(claim.url).scheme
         except ValueError as error:
             return attempt.ended(AttemptOutcome.REFUSED_ADDRESS, reason=str(error))
-        deadline = asyncio.get_running_loop().time() + self._timeout_s
+        deadline = loop.time() + self._timeout_s
         async with self._clients[scheme].send(_signed(claim, attempt), deadline=deadline) as answer:
             result = _judged(answer, attempt)
             await answer.finish()

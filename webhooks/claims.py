@@ -2,13 +2,17 @@
 
 A claim is a pending row with a lease: an owner, an attempt number and an end, by the database's clock. A
 sender that dies costs the lease; then the message is sent again, under the same id.
+
+Whether an endpoint is on is looked at twice: for what to claim, and last of all once that is claimed. Who
+switches one off meanwhile takes no lock that a claim waits for, and need not wait for one.
 """
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -44,7 +48,8 @@ class Lane:
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to send one message. `secrets`: those that are valid now; `body` is "" where none can be
-    made. `failures` and `round_age_s` are of the round (schedule.py), before this attempt."""
+    made. `failures` and `round_age_s` are of the round (schedule.py), before this attempt. `seen_on_at`: by
+    time.monotonic(), before the endpoint was last seen to be on, with this URL and these secrets."""
 
     delivery_id: int
     message_id: str
@@ -57,17 +62,18 @@ class Claim:
     body: str = field(compare=False, repr=False)
     failures: int = field(compare=False)
     round_age_s: float = field(compare=False)
+    seen_on_at: float = field(compare=False)
 
 
 def claim_due(owner: str, room: int, busy: Mapping[uuid.UUID, int]) -> list[Claim]:
     """Up to `room` messages, now to be sent by `owner`. `busy`: how many it already sends to which."""
-    claimed: list[Claim] = []
-    while shares := share(_lanes(), room - len(claimed), _added(busy, claimed)):
-        taken = _take(owner, shares)
-        claimed += _claims(owner, taken)
-        if not taken:  # others were quicker
+    taken: dict[int, uuid.UUID] = {}
+    while shares := share(_lanes(), room - len(taken), Counter(busy) + Counter(taken.values())):
+        more = _take(owner, shares)
+        taken |= more
+        if not more:  # others were quicker
             break
-    return claimed
+    return _claims(owner, taken)
 
 
 def held_by(owner: str) -> list[Claim]:
@@ -76,10 +82,6 @@ def held_by(owner: str) -> list[Claim]:
         status=DeliveryStatus.PENDING, lease_owner=owner, lease_expires_at__gt=Now()
     )
     return _claims(owner, list(held.values_list("pk", flat=True)))
-
-
-def _added(busy: Mapping[uuid.UUID, int], claimed: Sequence[Claim]) -> Counter[uuid.UUID]:
-    return Counter(busy) + Counter(claim.endpoint_id for claim in claimed)
 
 
 def share(lanes: Sequence[Lane], room: int, busy: Mapping[uuid.UUID, int]) -> dict[uuid.UUID, int]:
@@ -151,14 +153,15 @@ SELECT found.id, found.is_failing, {{waited}} FROM found WHERE found.due_at IS N
 """  # noqa: S608  (constants)
 
 
-def _take(owner: str, shares: Mapping[uuid.UUID, int]) -> list[int]:
+def _take(owner: str, shares: Mapping[uuid.UUID, int]) -> dict[int, uuid.UUID]:
+    """Of each message the endpoint."""
     if connection.features.has_select_for_update_skip_locked:
         return _take_at_once(owner, shares)
     with transaction.atomic():
         return _take_one_by_one(owner, shares)
 
 
-def _take_at_once(owner: str, shares: Mapping[uuid.UUID, int]) -> list[int]:
+def _take_at_once(owner: str, shares: Mapping[uuid.UUID, int]) -> dict[int, uuid.UUID]:
     """One statement, so that no sender that is frozen in the middle of it keeps the others waiting."""
     picked = " UNION ALL ".join([_PICK.format(now=sql.now())] * len(shares))
     parameters = [value for each in shares.items() for value in each]
@@ -166,7 +169,7 @@ def _take_at_once(owner: str, shares: Mapping[uuid.UUID, int]) -> list[int]:
         cursor.execute(
             _TAKE.format(picked=picked, lease_end=sql.in_seconds(_lease_s())), [*parameters, owner]
         )
-        return [delivery_id for (delivery_id,) in cursor.fetchall()]
+        return dict(cursor.fetchall())
 
 
 _PICK = f"""
@@ -181,21 +184,21 @@ WITH picked AS ({picked})
 UPDATE webhooks_webhookdelivery AS delivery
 SET attempts = delivery.attempts + 1, lease_owner = %s, lease_expires_at = {lease_end}
 FROM picked WHERE delivery.id = picked.id
-RETURNING delivery.id
+RETURNING delivery.id, delivery.endpoint_id
 """
 
 
-def _take_one_by_one(owner: str, shares: Mapping[uuid.UUID, int]) -> list[int]:
+def _take_one_by_one(owner: str, shares: Mapping[uuid.UUID, int]) -> dict[int, uuid.UUID]:
     """SQLite: the transaction is the only one that writes."""
     is_free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=Now())
     due = WebhookDelivery.objects.filter(
         is_free, status=DeliveryStatus.PENDING, next_attempt_at__lte=Now()
     ).order_by("next_attempt_at")
-    picked = [
-        delivery_id
+    picked = {
+        delivery_id: endpoint_id
         for endpoint_id, most in shares.items()
         for delivery_id in due.filter(endpoint=endpoint_id).values_list("pk", flat=True)[:most]
-    ]
+    }
     WebhookDelivery.objects.filter(pk__in=picked).update(
         attempts=F("attempts") + 1, lease_owner=owner, lease_expires_at=sql.after(_lease_s())
     )
@@ -206,13 +209,35 @@ def _lease_s() -> float:
     return float(settings.WEBHOOK_TIMEOUT_S) + _LEASE_MARGIN_S
 
 
-def _claims(owner: str, taken: Sequence[int]) -> list[Claim]:
+def _claims(owner: str, taken: Collection[int]) -> list[Claim]:
     """With what has to be sent, which is stored before it is sent for the first time."""
-    rows = WebhookDelivery.objects.filter(pk__in=taken).select_related("endpoint").annotate(now=Now())
+    if not taken:
+        return []
+    rows = WebhookDelivery.objects.filter(pk__in=taken, lease_owner=owner).annotate(now=Now())
     deliveries = list(rows.order_by("next_attempt_at"))
     if unwritten := [delivery for delivery in deliveries if not delivery.body]:
         _write_bodies(unwritten)
-    return [_claim(owner, delivery, delivery.now) for delivery in deliveries]
+    seen_on_at = time.monotonic()
+    switched_on = _switched_on({delivery.endpoint_id for delivery in deliveries})
+    if off := [delivery for delivery in deliveries if delivery.endpoint_id not in switched_on]:
+        _give_back(owner, off)
+    return [
+        _claim(owner, delivery, switched_on[delivery.endpoint_id], delivery.now, seen_on_at)
+        for delivery in deliveries
+        if delivery.endpoint_id in switched_on
+    ]
+
+
+def _switched_on(endpoints: Collection[uuid.UUID]) -> dict[uuid.UUID, WebhookEndpoint]:
+    return WebhookEndpoint.objects.filter(disabled_at=None, key__revoked_at=None).in_bulk(endpoints)
+
+
+def _give_back(owner: str, deliveries: Sequence[WebhookDelivery]) -> None:
+    """As if they had not been claimed."""
+    claimed = WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING, lease_owner=owner)
+    claimed.filter(pk__in=[delivery.pk for delivery in deliveries], lease_expires_at__isnull=False).update(
+        attempts=F("attempts") - 1, lease_expires_at=None
+    )
 
 
 def _write_bodies(deliveries: Sequence[WebhookDelivery]) -> None:
@@ -232,8 +257,9 @@ def _write_bodies(deliveries: Sequence[WebhookDelivery]) -> None:
         delivery.body = bodies.get(delivery.pk, "")
 
 
-def _claim(owner: str, delivery: WebhookDelivery, now: datetime) -> Claim:
-    endpoint = delivery.endpoint
+def _claim(
+    owner: str, delivery: WebhookDelivery, endpoint: WebhookEndpoint, now: datetime, seen_on_at: float
+) -> Claim:
     secrets = [endpoint.secret]
     if endpoint.previous_secret_until is not None and endpoint.previous_secret_until > now:
         secrets.append(endpoint.previous_secret)
@@ -249,6 +275,7 @@ def _claim(owner: str, delivery: WebhookDelivery, now: datetime) -> Claim:
         body=delivery.body,
         failures=delivery.round_failures,
         round_age_s=(now - delivery.round_began_at).total_seconds(),
+        seen_on_at=seen_on_at,
     )
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,12 +9,15 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from apikeys import issuing
 from apikeys.models import ApiKey
 from generation.models import GenerationJob
+from llmbackends.secret import Secret
 from tests.generation.jobs import seconds_ago
 from tests.plans import rows_read
+from tests.webhooks.endpoints_support import a_key
 from tests.webhooks.receiving import SECRET, end_job, new_endpoint, new_secret
-from webhooks import claims
+from webhooks import claims, endpoints
 from webhooks.claims import MOST_PER_ENDPOINT, Lane
 from webhooks.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint
 
@@ -103,6 +106,55 @@ def test_endpoint_that_is_off_or_asked_for_patience_gets_nothing(
 
     WebhookEndpoint.objects.update(disabled_at=None, held_until=seconds_ago(1))
     assert [claim.endpoint_id for claim in claim_all()] == [resting.pk]
+
+
+@pytest.mark.parametrize("asks", [claim_all, lambda: claims.held_by("sender")])
+@pytest.mark.parametrize(
+    "switch_off", [endpoints.switch_off, endpoints.remove, lambda each: issuing.revoke(each.key)]
+)
+def test_endpoint_that_is_switched_off_while_its_message_is_claimed_gets_nothing(
+    asks: Callable[[], list[claims.Claim]],
+    switch_off: Callable[[WebhookEndpoint], object],
+    key: ApiKey,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint, other = new_endpoint(key, on_failed=False), new_endpoint(a_key("other"))
+    end_job(key)
+    end_job(other.key)
+    write = claims._write_bodies
+
+    def switch_off_and_write(deliveries: Sequence[WebhookDelivery]) -> None:
+        switch_off(endpoint)
+        write(deliveries)
+
+    if asks is not claim_all:
+        claim_all()
+        WebhookDelivery.objects.update(body="")
+    monkeypatch.setattr(claims, "_write_bodies", switch_off_and_write)
+
+    assert [claim.endpoint_id for claim in asks()] == [other.pk]
+
+    given_back = WebhookDelivery.objects.get(endpoint=endpoint)
+    assert (given_back.status, given_back.attempts, given_back.lease_expires_at) == ("pending", 0, None)
+
+
+def test_message_goes_where_the_endpoint_is_and_signed_as_it_is_when_it_is_claimed(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, new = new_endpoint(key), new_secret()
+    end_job(key)
+    write = claims._write_bodies
+
+    def move_and_write(deliveries: Sequence[WebhookDelivery]) -> None:
+        WebhookEndpoint.objects.filter(pk=endpoint.pk).update(url=f"{endpoint.url}/new", secret=Secret(new))
+        write(deliveries)
+
+    monkeypatch.setattr(claims, "_write_bodies", move_and_write)
+
+    (claim,) = claim_all()
+
+    assert claim.url == f"{endpoint.url}/new"
+    assert [secret.reveal().reveal() for secret in claim.secrets] == [new]
 
 
 def test_message_of_a_job_that_is_gone_has_no_body(key: ApiKey) -> None:
@@ -196,12 +248,12 @@ def test_endpoint_that_fails_gets_one_at_a_time() -> None:
 
 @pytest.mark.postgresql
 def test_looking_for_messages_reads_few_rows_of_each_endpoint_however_many_wait(key: ApiKey) -> None:
-    endpoints = [new_endpoint(key) for _ in range(3)]
+    waiting = [new_endpoint(key) for _ in range(3)]
     end_job(key)
     (example, *_) = WebhookDelivery.objects.all()
     WebhookDelivery.objects.bulk_create(
         WebhookDelivery(
-            endpoint=endpoints[number % 3],
+            endpoint=waiting[number % 3],
             event=example.event,
             status=DeliveryStatus.PENDING if number % 2 else DeliveryStatus.DELIVERED,
             created_at=example.created_at,
@@ -210,8 +262,8 @@ def test_looking_for_messages_reads_few_rows_of_each_endpoint_however_many_wait(
         )
         for number in range(6000)
     )
-    WebhookEndpoint.objects.filter(pk=endpoints[0].pk).update(disabled_at=timezone.now())
-    WebhookDelivery.objects.filter(endpoint=endpoints[1]).update(next_attempt_at=F("next_attempt_at"))
+    WebhookEndpoint.objects.filter(pk=waiting[0].pk).update(disabled_at=timezone.now())
+    WebhookDelivery.objects.filter(endpoint=waiting[1]).update(next_attempt_at=F("next_attempt_at"))
 
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE webhooks_webhookdelivery")

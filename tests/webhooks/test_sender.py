@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.db import OperationalError
+from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation.accepting import submission
@@ -33,8 +35,15 @@ from tests.webhooks.receiving import (
     wait_for,
     wait_for_status,
 )
-from webhooks import claims, deliveries, endings, sender
-from webhooks.models import AttemptOutcome, DeliveryStatus, DisabledBecause, WebhookAttempt, WebhookDelivery
+from webhooks import calling, claims, deliveries, endings, sender
+from webhooks.models import (
+    AttemptOutcome,
+    DeliveryStatus,
+    DisabledBecause,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -249,6 +258,26 @@ def test_certificate_that_is_not_trusted_is_a_failure(key: ApiKey) -> None:
             wait_for(WebhookDelivery.objects.get(), has_tried(1))
 
     assert WebhookAttempt.objects.get().outcome == AttemptOutcome.CONNECTION_FAILED
+
+
+def test_sender_that_was_held_up_looks_again_before_it_calls(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that is frozen in the middle, while its endpoint is switched off."""
+    real, held_up_s = claims.claim_due, calling.BEGINS_WITHIN_S + 1
+
+    def claim_due(*args: Any) -> list[claims.Claim]:
+        late = [replace(claim, seen_on_at=claim.seen_on_at - held_up_s) for claim in real(*args)]
+        if late:
+            WebhookEndpoint.objects.update(disabled_at=timezone.now())
+        return late
+
+    monkeypatch.setattr(claims, "claim_due", claim_due)
+    receiver, delivery = deliver(key, TAKEN)
+
+    assert not receiver.requests
+    assert delivery.tries.get().outcome == AttemptOutcome.STOPPED
+    assert (delivery.status, delivery.round_failures) == (DeliveryStatus.PENDING, 0)
 
 
 # --- Many
