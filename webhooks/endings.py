@@ -29,6 +29,7 @@ from .models import (
     AttemptOutcome,
     DeliveryStatus,
     DisabledBecause,
+    GivenUpBecause,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -98,6 +99,8 @@ def _becomes(claim: Claim, result: Result, *, has_moved: bool) -> dict[str, Any]
     if has_moved or result.outcome is AttemptOutcome.STOPPED:
         return {"next_attempt_at": Now()}
     failed = {"status": DeliveryStatus.FAILED, "round_failures": F("round_failures") + 1, **finished}
+    if not claim.body:
+        return {**failed, "given_up_because": GivenUpBecause.JOB_GONE}
     if is_test(claim) or result.is_gone:
         return failed
     pause_s = schedule.pause_s(

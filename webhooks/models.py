@@ -122,11 +122,12 @@ class DeliveryStatus(models.TextChoices):
 
 
 class GivenUpBecause(models.TextChoices):
-    """Without another attempt."""
+    """Though nothing was sent."""
 
     OFF = "off", _("The endpoint was switched off for too long")
     REMOVED = "removed", _("The client removed the endpoint")
     REVOKED = "revoked", _("The API key was revoked")
+    JOB_GONE = "job_gone", _("The job that it tells of was deleted")
 
 
 class WebhookDelivery(models.Model):

@@ -40,6 +40,7 @@ from webhooks.models import (
     AttemptOutcome,
     DeliveryStatus,
     DisabledBecause,
+    GivenUpBecause,
     WebhookAttempt,
     WebhookDelivery,
     WebhookEndpoint,
@@ -222,6 +223,21 @@ def test_endpoint_without_a_secret_gets_nothing(key: ApiKey) -> None:
 
     assert not receiver.requests
     assert WebhookAttempt.objects.get().outcome == AttemptOutcome.NOT_SENT
+
+
+def test_message_of_a_job_that_is_gone_ends_at_once_and_says_why(key: ApiKey) -> None:
+    with running_receiver(TAKEN) as receiver:
+        endpoint = new_endpoint(key, receiver.url)
+        end_job(key)
+        GenerationJob.objects.all().delete()
+        with sending():
+            delivery = wait_for_status(WebhookDelivery.objects.get(), DeliveryStatus.FAILED)
+
+    assert not receiver.requests
+    assert delivery.given_up_because == GivenUpBecause.JOB_GONE
+    assert delivery.tries.get().outcome == AttemptOutcome.NOT_SENT
+    endpoint.refresh_from_db()
+    assert endpoint.failing_since is None
 
 
 @pytest.mark.parametrize(
