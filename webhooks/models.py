@@ -87,7 +87,8 @@ class WebhookEndpoint(models.Model):
             ),
         ]
         indexes = [
-            # Few: the notices of the start page, and the removed ones that wait for their deliveries to go.
+            # Few: the notices of the start page; the removed ones that wait for their deliveries to go; and
+            # those with a secret that ends.
             models.Index(
                 fields=["disabled_because"],
                 condition=Q(disabled_because__in=["failing", "gone"]),
@@ -95,6 +96,11 @@ class WebhookEndpoint(models.Model):
             ),
             models.Index(
                 fields=["removed_at"], condition=Q(removed_at__isnull=False), name="webhook_removed"
+            ),
+            models.Index(
+                fields=["previous_secret_until"],
+                condition=Q(previous_secret_until__isnull=False),
+                name="webhook_two_secrets",
             ),
         ]
 

@@ -1,4 +1,5 @@
-"""What one process does for all: old deliveries are deleted, and what is never to be sent is given up."""
+"""What one process does for all: old deliveries are deleted, secrets that have ended are forgotten, and what
+is never to be sent is given up."""
 
 from __future__ import annotations
 
@@ -31,6 +32,7 @@ def sweep(owner: str) -> None:
         return
     give_up()
     forget_removed()
+    forget_ended_secrets()
     for _ in range(_MOST_BATCHES):
         if not (leases.is_held(NAME, owner, fence) and delete_old()):
             break
@@ -93,6 +95,15 @@ def forget_removed() -> int:
     has_deliveries = Exists(WebhookDelivery.objects.filter(endpoint=OuterRef("pk")))
     removed = WebhookEndpoint.objects.filter(~has_deliveries, removed_at__lte=_ago(_REMOVED_FOR_S))
     return removed.delete()[0]
+
+
+def forget_ended_secrets() -> int:
+    """Those before the present ones, some at a time, once they are no longer valid; returns how many."""
+    ended = WebhookEndpoint.objects.filter(previous_secret_until__lte=Now())
+    with transaction.atomic():
+        picked = set(ended.order_by("previous_secret_until").values_list("pk", flat=True)[:_BATCH])
+        _lock(picked)
+        return ended.filter(pk__in=picked).update(previous_secret="", previous_secret_until=None)
 
 
 def release(owner: str) -> None:

@@ -9,7 +9,7 @@ from apikeys.models import ApiKey
 from generation.running import leases
 from tests.generation.jobs import seconds_ago
 from tests.webhooks.endpoints_support import a_delivery, a_key
-from tests.webhooks.receiving import end_job, new_endpoint
+from tests.webhooks.receiving import SECRET, end_job, new_endpoint, new_secret
 from webhooks import deliveries, endpoints, sweeping
 from webhooks.models import (
     AttemptOutcome,
@@ -162,3 +162,27 @@ def test_one_process_sweeps(delivery: WebhookDelivery) -> None:
     sweeping.release("other")
     sweeping.sweep("sender")
     assert not WebhookDelivery.objects.exists()
+
+
+def test_secret_that_has_ended_is_forgotten_and_one_that_is_valid_is_not(key: ApiKey) -> None:
+    ended, valid = (
+        new_endpoint(key, previous_secret=new_secret(), previous_secret_until=seconds_ago(ago_s))
+        for ago_s in (1, -60)
+    )
+
+    sweeping.sweep("sender")
+
+    ended.refresh_from_db()
+    assert (bool(ended.previous_secret), ended.previous_secret_until) == (False, None)
+    assert ended.secret.reveal().reveal() == SECRET
+    valid.refresh_from_db()
+    assert valid.previous_secret
+    assert valid.previous_secret_until is not None
+
+
+def test_secrets_are_forgotten_some_at_a_time(key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    for _ in range(3):
+        new_endpoint(key, previous_secret=new_secret(), previous_secret_until=seconds_ago(1))
+
+    assert [sweeping.forget_ended_secrets() for _ in range(3)] == [2, 1, 0]
