@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from webhooks import endpoints, messages
 from webhooks.models import DisabledBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from webhooks.selectors import MOST_ATTEMPTS
 
 from .webhook_requests import DeliveryStatusName, EventName
 
@@ -73,7 +74,12 @@ class Delivery(BaseModel):
     created_at: datetime
     next_attempt_at: datetime | None = Field(description="Set if and only if the status is `pending`.")
     finished_at: datetime | None
-    attempts: list[Attempt] = Field(description="The first one first.")
+    attempt_count: int = Field(
+        description="How many were begun, with one that is under way or of which nothing was heard again."
+    )
+    attempts: list[Attempt] = Field(
+        description="The latest, the first of them first.", max_length=MOST_ATTEMPTS
+    )
 
 
 class DeliveryList(BaseModel):
@@ -114,6 +120,7 @@ def delivery(row: WebhookDelivery) -> Delivery:
         created_at=row.created_at,
         next_attempt_at=row.next_attempt_at if is_pending else None,
         finished_at=row.finished_at,
+        attempt_count=row.attempts,
         attempts=[_attempt(each) for each in row.tries.all()],
     )
 

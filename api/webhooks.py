@@ -273,7 +273,7 @@ async def list_webhook_deliveries(
     **documented({200: Delivery}, 404, descriptions={200: "The delivery."}),
 )
 async def get_webhook_delivery(request: HttpRequest, webhook_id: str, delivery_id: str) -> HttpResponse:
-    """One message to one webhook, with all attempts to deliver it."""
+    """One message to one webhook, with the latest attempts to deliver it."""
     found = await _delivery(await _seen(request, webhook_id), delivery_id)
     return json_response(delivery(found).model_dump(mode="json"))
 

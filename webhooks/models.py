@@ -7,7 +7,7 @@ import uuid
 
 import uuid_utils.compat
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -207,6 +207,12 @@ class AttemptOutcome(models.TextChoices):
     STOPPED = "stopped", _("Stopped")
 
 
+class WebhookAttemptQuerySet(models.QuerySet["WebhookAttempt"]):
+    def newest(self, most: int) -> WebhookAttemptQuerySet:
+        """Of each delivery, the first of them first. One that is sent again and again has any number."""
+        return self.filter(number__gt=F("delivery__attempts") - most).order_by("number")
+
+
 class WebhookAttempt(models.Model):
     """One try to send a message. `status_code` is null where no answer came; `reason` is for staff.
 
@@ -223,6 +229,8 @@ class WebhookAttempt(models.Model):
     outcome = models.CharField(_("outcome"), max_length=20, choices=AttemptOutcome)
     status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
     reason = models.TextField(_("reason"), default="")
+
+    objects = WebhookAttemptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("attempt")

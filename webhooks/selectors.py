@@ -15,6 +15,8 @@ from .errors import DeliveryNotFound
 from .models import DeliveryStatus, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 MAX_PAGE = 100
+MOST_ATTEMPTS = 20
+"""That are shown of a delivery: more than a round has by default. Who redelivers can make any number."""
 # A positive number of eight bytes in base64; of the last character four bits are used.
 CURSOR_PATTERN = "^[A-Za-f][A-Za-z0-9_-]{9}[AEIMQUYcgkosw048]$"
 
@@ -34,7 +36,7 @@ def deliveries_page(
     cursor: str | None = None,
     limit: int = 20,
 ) -> Page:
-    """Without the bodies, with their attempts.
+    """Without the bodies, with their latest attempts.
 
     Raises InvalidRequest for a cursor that no page gave, and for a limit out of range.
     """
@@ -59,7 +61,7 @@ def delivery_of(endpoint: WebhookEndpoint, message_id: uuid.UUID) -> WebhookDeli
 
 
 def _tries() -> Prefetch[str]:
-    return Prefetch("tries", WebhookAttempt.objects.order_by("number"))
+    return Prefetch("tries", WebhookAttempt.objects.newest(MOST_ATTEMPTS))
 
 
 def _cursor(last: WebhookDelivery) -> str:

@@ -48,6 +48,23 @@ def test_delivery_is_shown_with_its_attempts_and_without_staffs_reason(member: C
     assert body == member.get(path).json()["data"][0]
 
 
+def test_of_many_attempts_the_latest_are_shown_with_their_number(member: Caller, path: str) -> None:
+    endpoint = the_row(path)
+    often, seldom = a_delivery(endpoint, attempts=50), a_delivery(endpoint, attempts=2)
+    WebhookAttempt.objects.bulk_create(
+        WebhookAttempt(delivery=delivery, number=number, started_at=delivery.created_at, duration_s=0.1)
+        for delivery in (often, seldom)
+        for number in range(1, delivery.attempts + 1)
+    )
+    WebhookAttempt.objects.update(outcome=AttemptOutcome.TIMEOUT)
+
+    page = member.get(path).json()["data"]
+
+    shown = [(each["attempt_count"], [one["number"] for one in each["attempts"]]) for each in page]
+    assert shown == [(2, [1, 2]), (50, list(range(31, 51)))]
+    assert member.get(f"{path}/msg_{often.message_id.hex}").json() == page[1]
+
+
 @pytest.mark.parametrize("outcome", list(AttemptOutcome))
 def test_every_outcome_is_a_word_of_the_api(member: Caller, path: str, outcome: AttemptOutcome) -> None:
     delivery = a_failed_delivery(the_row(path))

@@ -14,6 +14,7 @@ from django.urls import reverse
 from tests.people import user_with
 from tests.web.browsers import browser_of
 from webhooks import deliveries, endpoints
+from webhooks.admin import delivery_admin
 from webhooks.models import DeliveryStatus, DisabledBecause, WebhookDelivery, WebhookEndpoint
 
 from .endpoints_support import a_delivery, a_failed_delivery, a_key, disable, registered
@@ -72,6 +73,18 @@ def test_page_shows_the_message_and_each_attempt_with_its_reason(
     assert "Answered with an error" in html
     assert endpoint.url in html
     assert str(delivery.job_id) in html
+
+
+def test_page_shows_the_latest_of_many_attempts(
+    viewer: Client, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_admin, "MOST_ATTEMPTS", 1)
+    delivery = a_failed_delivery(endpoint)
+
+    html = viewer.get(page_of(delivery)).content.decode()
+
+    assert "Answered with an error" in html
+    assert "No connection" not in html
 
 
 def test_body_that_is_not_written_yet_is_told(viewer: Client, endpoint: WebhookEndpoint) -> None:

@@ -21,6 +21,8 @@ from ..messages import parse_public_id, public_id
 from ..models import WebhookAttempt, WebhookDelivery
 from .filters import EndpointFilter, StatusFilter, uuid_in
 
+MOST_ATTEMPTS = 100
+
 # Generic only in the type stubs.
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[WebhookDelivery]
@@ -36,6 +38,11 @@ class AttemptInline(ReadOnly, _AttemptInline):
     fields = ("number", "started_at", "duration_s", "outcome", "status_code", "shown_reason")
     readonly_fields = fields
     extra = 0
+    verbose_name_plural = _("latest attempts")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookAttempt]:
+        rows: Any = super().get_queryset(request)
+        return rows.newest(MOST_ATTEMPTS)  # type: ignore[no-any-return]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may see the delivery may see its attempts."""
