@@ -20,7 +20,7 @@ from llmbackends.errors import BackendError, BackendUnavailable
 from llmconfigs.selection import ActiveSpec
 
 from ..answering import completions
-from ..answering.generating import Generated, Generating
+from ..answering.generating import Generated, Generating, SecondTry
 from ..failures import API_ERRORS, PublicError, public_error
 from ..models import JobStatus
 from ..queue import attempts, breakers
@@ -53,6 +53,8 @@ class Attempt:
         self._answered_by: AnsweredBy | None = None
         self._is_ready = False
         self._first_chunk_s: float | None = None
+        self._has_output = False
+        """Of the try that is under way."""
 
     @property
     def progress(self) -> Progress:
@@ -75,7 +77,8 @@ class Attempt:
             return self._failed(API_ERRORS["internal_error"], self._trace(f"{type(error).__name__}: {error}"))
 
     def cancelled(self) -> Outcome:
-        """For a caller that cancelled `run()` because the client asked for it."""
+        """For a caller that cancelled `run()` because the client asked for it; of an attempt that was put
+        off, what it had come to."""
         so_far = self.progress
         return Outcome(
             status=JobStatus.CANCELLED,
@@ -100,7 +103,8 @@ class Attempt:
             await completion.ensure_healthy()
             self._is_ready = True
             async with aclosing(generating.pieces(completion)) as pieces:
-                async for _piece in pieces:
+                async for piece in pieces:
+                    self._has_output = not isinstance(piece, SecondTry)
                     if self._first_chunk_s is None:
                         self._first_chunk_s = self._elapsed_s()
         return self._ended(generating.generated(), passes_on=definition.allows_partial)
@@ -145,17 +149,16 @@ class Attempt:
         return self._failed(API_ERRORS["backend_unavailable"], self._trace(detail))
 
     def _can_wait(self, error: BackendError) -> bool:
-        """Whether a later attempt may succeed and repeats nothing: a model that is down may come back, and an
-        administrator may mend what is misconfigured."""
+        """Whether a later attempt may succeed: a model that is down may come back, and an administrator may
+        mend what is misconfigured. It begins anew, also where a first try was answered: that did not fit."""
         if not self._is_ready:
             return True
-        is_down = error.retryable or public_error(error).code == "backend_unavailable"
-        return is_down and not error.processed and self._first_chunk_s is None
+        return self._is_outage(error) and not error.processed
 
     def _is_outage(self, error: BackendError) -> bool:
         """Whether the next job would meet the same, whatever it asks for."""
         is_down = error.retryable or public_error(error).code == "backend_unavailable"
-        return is_down and self._first_chunk_s is None
+        return is_down and not self._has_output
 
     def _delay_s(self, error: BackendError) -> float:
         """Doubles with each postponement, half of it by chance: the jobs shall not all come back at once."""

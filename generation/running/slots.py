@@ -221,7 +221,9 @@ class Slots:
         facts = {"job_id": str(claim.job_id), "attempt": claim.attempt}
         if not running.generation.cancelled():
             ending = running.generation.result()
-            return partial(finish if isinstance(ending, Outcome) else give_back, ending)
+            if isinstance(ending, Outcome):
+                return partial(finish, ending)
+            return partial(give_back, ending, unfinished=attempt.cancelled())
         if running.interruption is Interruption.LEASE_LOST:
             log.warning("job_abandoned", **facts, because="another worker has it")
             return partial(self._database.run, endings.record_unwanted, claim, attempt.cancelled())

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from epochs.current import Epochs
 from epochs.errors import EpochsUnknown
 from generation.models import JobStatus
+from generation.queue import attempts
 from generation.queue.claims import Claim
 from generation.queue.outcomes import AnsweredBy, Outcome, Postponement, Progress
 from generation.running.execution import Attempt
@@ -328,16 +329,40 @@ def test_answer_that_does_not_fit_is_passed_on_where_the_generator_allows_it(
 
 
 @pytest.mark.usefixtures("json_v1")
-def test_outage_in_the_second_try_fails_the_job(backend: ScriptedBackend) -> None:
-    """Put off, it would have the model do the first try again."""
+@pytest.mark.parametrize("error", WORTH_WAITING)
+def test_outage_in_the_second_try_puts_the_job_off(
+    backend: ScriptedBackend, error: errors.BackendError
+) -> None:
+    backend.entering = [None, error]
+    backend.streams = [answering("No.")]
+
+    postponement = run(JSON_CLAIM)
+
+    assert isinstance(postponement, Postponement)
+    assert 0.5 <= postponement.delay_s <= 1
+    assert error.message in postponement.trace.failure_detail
+    assert postponement.trace.was_there is False
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_outage_in_the_second_try_of_the_last_attempt_fails_the_job(backend: ScriptedBackend) -> None:
     backend.entering = [None, errors.BackendUnavailable("gone")]
     backend.streams = [answering("No.")]
 
-    outcome = outcome_of(JSON_CLAIM)
+    outcome = outcome_of(replace(JSON_CLAIM, attempt=attempts.MOST))
 
     assert outcome.error is not None
     assert (outcome.error.code, outcome.usage) == ("backend_unavailable", None)
     assert outcome.estimate == TokenUsage(3, 2)
+
+
+@pytest.mark.usefixtures("json_v1")
+def test_failure_after_output_of_the_second_try_has_begun_is_final(backend: ScriptedBackend) -> None:
+    backend.streams = [answering("No."), [ChatChunk("{"), errors.BackendUnavailable("gone")]]
+
+    outcome = outcome_of(JSON_CLAIM)
+
+    assert (outcome.status, outcome.text, outcome.trace.was_there) == (JobStatus.FAILED, "{", True)
 
 
 @pytest.mark.usefixtures("json_v1")

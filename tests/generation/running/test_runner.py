@@ -21,7 +21,7 @@ from generation.running import execution, runner
 from llmbackends.errors import BackendUnavailable
 from llmbackends.types import ChatChunk, TokenUsage
 from tests.generation.jobs import queue_job, wait_for_status, wait_until
-from tests.generation.scripted import FOREVER, LAST, ScriptedBackend
+from tests.generation.scripted import FOREVER, LAST, ScriptedBackend, answering
 from usage.models import UsageRecord
 
 from .runners import running
@@ -169,6 +169,28 @@ def test_job_waits_for_a_backend_that_is_down_and_burns_no_attempts(
 
     assert (job.postponements, job.lost_leases, job.text) == (6, 0, "Hello you")
     assert job.failure_detail == ""
+
+
+def test_job_whose_second_try_meets_an_outage_begins_anew_and_loses_no_usage(
+    backend: ScriptedBackend, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execution, "_LONGEST_DELAY_S", 0.05)
+    backend.streams = [answering("No."), answering('{"a": 1}')]
+    backend.entering = [None, BackendUnavailable("refused")]
+    job = queue_job(key, generator="json-v1")
+
+    with running():
+        wait_for_status(job, JobStatus.COMPLETED)
+
+    first, _second, again = backend.requests
+    records = UsageRecord.objects.order_by("at")
+    assert again == first
+    assert (job.attempt, job.postponements, job.data) == (2, 1, {"a": 1})
+    assert [attempt.outcome for attempt in job.attempts.all()] == ["postponed", "completed"]
+    assert [(each.error_code, each.prompt_tokens, each.completion_tokens) for each in records] == [
+        ("superseded", 3, 2),
+        ("", 3, 2),
+    ]
 
 
 def test_job_fails_at_its_deadline_when_the_backend_stays_down(
