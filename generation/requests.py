@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_GENERATOR: Final = DEFAULT_NAME
 PRIORITIES = range(1, 6)
 _ROLES = ("system", "user", "assistant")
+_DOUBTFUL = ("\\u0000", "\\ud")
+"""How NUL and the halves of surrogate pairs begin where JSON is written in ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +168,15 @@ def validate_storable(value: Any, *, param: str) -> None:
 
     Raises InvalidRequest.
     """
+    try:
+        escaped = json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidRequest("This is not valid JSON.", param=param) from None
+    if not any(start in escaped for start in _DOUBTFUL):
+        return
     for text in inputs.texts_in(value):
         if storable(text) != text:
             raise InvalidRequest("The text holds characters that are not valid in Unicode text.", param=param)
-    try:
-        json.dumps(value, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        raise InvalidRequest("This is not valid JSON.", param=param) from None
 
 
 def storable_json(value: Any) -> Any:
@@ -189,4 +193,6 @@ def storable_json(value: Any) -> Any:
 
 def storable(text: str) -> str:
     """The text with U+FFFD for what no database stores; models do write such characters."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

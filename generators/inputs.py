@@ -7,8 +7,11 @@ from typing import Any
 
 from llmbackends.types import JsonObject, Message
 
+from . import effort
 from .definition import Definition
 from .errors import InvalidInput
+
+_TEXT_OF_STEP = 1_000
 
 
 def check(definition: Definition, given: JsonObject) -> None:
@@ -59,8 +62,11 @@ def texts_in(value: Any) -> Iterator[str]:
     while pending:
         match pending.pop():
             case str(text):
+                effort.spend(1 + len(text) // _TEXT_OF_STEP)
                 yield text
             case Mapping() as names:
+                effort.spend(len(names))
                 pending += [*names.keys(), *names.values()]
             case list() | tuple() as items:
+                effort.spend(len(items))
                 pending += items

@@ -15,9 +15,11 @@ from typing import Any, Final, NoReturn
 
 from llmbackends.types import FinishReason
 
+from . import effort
 from .definition import Definition
 
 MAX_DIGITS = 100
+_TEXT_OF_STEP = 100
 _MOST_STARTS = 200
 """How many braces of a talkative answer are tried as the beginning of its object."""
 _MOST_SCANS = 4
@@ -53,6 +55,7 @@ def read(definition: Definition, text: str, finish_reason: FinishReason) -> Fitt
         return Misfit(f"The answer has more than {definition.max_output_chars} characters.")
     if definition.output_kind == "text":
         return Fitting(text)
+    effort.spend(len(text) // _TEXT_OF_STEP)
     if finish_reason == FinishReason.LENGTH:
         return Misfit(CUT)
     if not text.strip():

@@ -34,6 +34,7 @@ from referencing.jsonschema import DRAFT202012
 
 from llmbackends.types import JsonObject
 
+from . import effort
 from .errors import SchemaError
 from .faults import Fault, Path, fault_of, joined
 
@@ -226,6 +227,7 @@ class _Steps:
     """Of the values of an `enum`, by the identity of its list."""
 
     def spend(self, steps: int) -> None:
+        effort.spend(steps)
         self.left -= steps
         if self.left < 0:
             raise _TooManySteps

@@ -27,6 +27,7 @@ from django.utils.translation import gettext as _
 
 from llmbackends.types import JsonObject
 
+from . import effort
 from .errors import PromptTooLong, TemplateError
 
 MAX_SOURCE = 200_000
@@ -35,6 +36,8 @@ MAX_TAGS = 5_000
 MAX_OUTPUT = 4_000_000
 MAX_STEPS = 200_000
 """How many nodes one rendering may visit: sections in sections over one list multiply."""
+_TEXT_OF_STEP = 20
+"""How many characters of JSON take as long to be written."""
 
 _NAME = re.compile(r"[\w$@-]+(?:\.[\w$@-]+)*")
 _REST_OF_LINE = re.compile(r"[ \t]*(?:\r?\n|\Z)")
@@ -199,15 +202,13 @@ class _Rendering:
 
     def write_all(self, nodes: Sequence[_Node], scopes: list[Any]) -> None:
         """`scopes`: what names are looked up in, from outside to inside."""
-        self._steps_left -= len(nodes)
-        if self._steps_left < 0:
-            raise PromptTooLong
+        self._spend(len(nodes))
         for node in nodes:
             match node:
                 case _Text(text):
                     self._write(text)
                 case _Value(path):
-                    self._write(_text_of(_found(path, scopes)))
+                    self._write_value(_found(path, scopes))
                 case _Section():
                     self._write_section(node, scopes)
 
@@ -218,8 +219,22 @@ class _Rendering:
                 self.write_all(section.inside, scopes)
         elif not section.is_inverted:
             for item in value if isinstance(value, list) else (value,):
-                self._steps_left -= 1  # an empty section over a long list takes time, too
+                self._spend(1)  # an empty section over a long list takes time, too
                 self.write_all(section.inside, [*scopes, item])
+
+    def _write_value(self, value: Any) -> None:
+        if isinstance(value, str):
+            self._write(value)
+        elif value is not None:
+            text = json.dumps(value, ensure_ascii=False)
+            self._spend(1 + len(text) // _TEXT_OF_STEP)
+            self._write(text)
+
+    def _spend(self, steps: int) -> None:
+        effort.spend(steps)
+        self._steps_left -= steps
+        if self._steps_left < 0:
+            raise PromptTooLong
 
     def _write(self, text: str) -> None:
         self._characters_left -= len(text)
@@ -242,12 +257,6 @@ def _found(path: Path, scopes: Sequence[Any]) -> Any:
 def _is_empty(value: Any) -> bool:
     """0 is a value like any other."""
     return value is None or value is False or (isinstance(value, str | list | Mapping) and not value)
-
-
-def _text_of(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _dotted(path: Path) -> str:

@@ -19,6 +19,7 @@ from audit.actions import Action
 from audit.trail import Subject
 from background.threads import in_thread
 from epochs.current import Epochs, current
+from generators import effort
 from generators.definition import Definition
 from generators.known import Generators, known, known_now
 
@@ -52,7 +53,7 @@ def submit(*, key: ApiKey, request: GenerationRequest, idempotency_key: str | No
     """
     _validate_idempotency_key(idempotency_key)
     try:
-        fields = _fields(request, _definition(request, known_now()))
+        fields = _accepted(request, known_now())
     except InvalidRequest:
         if (before := _same_before(key, request, idempotency_key)) is None:
             raise
@@ -86,7 +87,7 @@ async def submit_durably(
     _validate_idempotency_key(idempotency_key)
     generators = await known(epochs or await current())
     try:
-        fields = _fields(request, _definition(request, generators))
+        fields = await effort.here_or_beside(_accepted, request, generators)
     except InvalidRequest:
         if (before := await in_thread(_same_before, key, request, idempotency_key)) is None:
             raise
@@ -176,13 +177,13 @@ def _same_before(
     return None
 
 
-def _definition(request: GenerationRequest, generators: Generators) -> Definition:
-    """Raises InvalidRequest, also for a request that the generator does not take."""
+def _accepted(request: GenerationRequest, generators: Generators) -> dict[str, Any]:
+    """The fields of its job. Raises InvalidRequest, also for a request that the generator does not take."""
     definition = generators.offered(request.generator)
     if definition is None:
         raise UnknownGenerator(request.generator, known=generators.offered_names)
     validate(request, definition)
-    return definition
+    return _fields(request, definition)
 
 
 def _fields(request: GenerationRequest, definition: Definition) -> dict[str, Any]:

@@ -5,7 +5,6 @@ Whoever wants it drives it: a job's attempt, and staff who try out a generator.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from generators import asking, outputs
+from generators import asking, effort, outputs
 from generators.asking import Given
 from generators.definition import Definition
 from generators.outputs import Fitting, Misfit
@@ -34,9 +33,6 @@ from . import refused_formats
 from .completions import Completion
 
 log = structlog.get_logger(__name__)
-
-_LONG = 100_000
-"""How many characters of an answer are too many to be read while everybody else waits."""
 
 _Ask = Callable[[Collection[Feature]], ChatRequest]
 
@@ -137,10 +133,7 @@ class Generating:
         )
 
     async def _reading(self, this: _Try) -> Fitting | Misfit:
-        text = this.text
-        if len(text) <= _LONG:
-            return outputs.read(self._definition, text, this.finish_reason)
-        return await asyncio.to_thread(outputs.read, self._definition, text, this.finish_reason)
+        return await effort.here_or_beside(outputs.read, self._definition, this.text, this.finish_reason)
 
     def _stricter(self, misfit: Misfit) -> _Ask:
         log.info("output_misfit", generator=self._definition.public_name)  # the fault may quote the answer
@@ -173,10 +166,10 @@ class Generating:
         held to the schema: each knows another part of JSON Schema, and a model may know none of it.
         A service that did so a while ago is asked in words alone at once."""
         async with AsyncExitStack() as stack:
-            self._request = ask(self._features)
+            self._request = await effort.here_or_beside(ask, self._features)
             if refused_formats.is_refused(completion.active, self._request.response_format):
                 self._features = ()
-                self._request = ask(self._features)
+                self._request = await effort.here_or_beside(ask, self._features)
             try:
                 chunks = await stack.enter_async_context(completion.stream_ours(self._request))
             except RequestError as error:
@@ -185,7 +178,7 @@ class Generating:
                     raise
                 log.warning("output_format_refused", error=str(error), config=completion.active.config_name)
                 self._features = ()
-                self._request = ask(self._features)
+                self._request = await effort.here_or_beside(ask, self._features)
                 chunks = await stack.enter_async_context(completion.stream_ours(self._request))
                 # It takes the rest, so it was the form that it would not have.
                 refused_formats.note(completion.active, refused)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from generation.answering.generating import Generated, SecondTry
-from generators.asking import Given, first_request
+from generators.asking import Given
 from generators.definition import Definition
 from generators.json_text import written
 from llmbackends.types import ChatRequest, FinishReason
@@ -70,8 +70,6 @@ class TryOut(Answer):
         chosen: ActiveSpec | None = None,
         is_streamed: bool = True,
     ) -> None:
-        """Raises GeneratorError if the input makes no prompt."""
-        first_request(definition, given, ())
         self._definition = definition
         self._tries: list[TryMade] = []
         super().__init__(definition, given, asker, chosen=chosen, is_streamed=is_streamed)

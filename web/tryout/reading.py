@@ -15,7 +15,7 @@ from generation.errors import InvalidRequest
 from generation.requests import validate_storable
 from generators import inputs
 from generators.admin import GeneratorAdmin
-from generators.asking import Given
+from generators.asking import Given, prompt_of
 from generators.definition import Definition, definition_of
 from generators.errors import GeneratorError
 from generators.json_text import read_json
@@ -99,6 +99,8 @@ def _given(definition: Definition, sample: str) -> Given:
     try:
         validate_storable(value, param="input")
         inputs.check(definition, value)
+        given = Given(input=value)
+        prompt_of(definition, given)
     except (InvalidRequest, GeneratorError) as error:
         raise ValidationError(error.message) from error
-    return Given(input=value)
+    return given

@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from background.threads import in_thread
-from generators.errors import GeneratorError
 from llmbackends.errors import ConfigurationError
 
 from ..access import needs
@@ -79,8 +78,6 @@ async def _begun(request: HttpRequest, entered: Entered, *, is_streamed: bool) -
         return TryOut(entered.definition, entered.given, asker, chosen=chosen, is_streamed=is_streamed)
     except (Unacceptable, ConfigurationError) as error:
         return Trial(failed=refusal(error))
-    except GeneratorError as error:
-        return Trial(errors=((_("Input"), error.message),))
 
 
 async def _ended(answer: TryOut) -> Trial:

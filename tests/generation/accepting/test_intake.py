@@ -17,6 +17,7 @@ from generation.accepting.submission import Submitted, submit_durably
 from generation.errors import IdempotencyKeyReused
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
+from generators import effort
 from tests.asyncio_support import run_async
 from tests.database_outages import database_out_of_reach
 
@@ -52,6 +53,29 @@ def hold_first_batch(monkeypatch: pytest.MonkeyPatch, until: threading.Event) ->
 
     monkeypatch.setattr(intake, "insert", counted)
     return stored
+
+
+def test_loop_serves_others_while_a_request_is_checked(key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = threading.Event()
+    has_begun = threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        effort.spend(effort.MOST_STEPS + 1)
+        has_begun.set()
+        assert served.wait(10)
+        return real(*args)
+
+    real = submission.validate
+    monkeypatch.setattr(submission, "validate", slowly)
+
+    async def both() -> Submitted:
+        submitting = asyncio.ensure_future(submit_durably(key=key, request=HELLO))
+        while not has_begun.is_set():
+            await asyncio.sleep(0.01)
+        served.set()
+        return await submitting
+
+    assert run_async(both()).created
 
 
 def test_submitted_job_is_in_the_database_as_it_was_asked_for(key: ApiKey) -> None:

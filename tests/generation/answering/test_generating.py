@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import threading
 import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from generation.answering import completions
 from generation.answering.generating import Generated, Generating, SecondTry
-from generators import outputs
+from generators import asking, effort, outputs
 from generators.asking import Given
 from generators.definition import Definition
 from llmbackends import errors
@@ -259,19 +260,37 @@ def test_input_becomes_the_prompt(backend: ScriptedBackend) -> None:
     assert backend.requests[0].messages == (Message("user", "orders"),)
 
 
-@pytest.mark.parametrize(("length", "is_beside"), [(1_000, False), (200_000, True)])
-def test_long_answer_is_read_beside_the_event_loop(
-    backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch, length: int, is_beside: bool
+@pytest.mark.parametrize("slow", [(outputs, "read"), (asking, "prompt_of")])
+def test_loop_serves_others_while_an_answer_is_read_or_a_prompt_is_made(
+    backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch, slow: tuple[Any, str]
 ) -> None:
-    has_loop: list[bool] = []
+    served = threading.Event()
+    has_begun = threading.Event()
 
-    def watched(*args: Any) -> Any:
-        has_loop.append(asyncio._get_running_loop() is not None)
-        return read(*args)
+    def slowly(*args: Any) -> Any:
+        effort.spend(effort.MOST_STEPS + 1)
+        has_begun.set()
+        assert served.wait(10)
+        return real(*args)
 
-    read = outputs.read
-    monkeypatch.setattr(outputs, "read", watched)
-    backend.streams = [answering(json.dumps({"a": "x" * length}))]
+    real = getattr(*slow)
+    monkeypatch.setattr(*slow, slowly)
+    backend.streams = [GOOD]
 
-    assert generated(JSON).data == {"a": "x" * length}
-    assert has_loop == [not is_beside]
+    async def both() -> Any:
+        async with completions.begin() as completion:
+            generating = Generating(JSON, HELLO)
+            async with aclosing(generating.pieces(completion)) as pieces:
+                answering = asyncio.ensure_future(_all(pieces))
+                while not has_begun.is_set():
+                    await asyncio.sleep(0.01)
+                served.set()
+                await answering
+            return generating.generated().data
+
+    assert run_async(both()) == {"a": 1}
+
+
+async def _all(pieces: AsyncIterator[Any]) -> None:
+    async for _piece in pieces:
+        pass
