@@ -73,7 +73,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
     )
     list_filter = ("status", ErrorFilter, DayFilter, ConfigFilter, KeyFilter)
     list_select_related = ("key",)
-    readonly_fields = ("request_json",)
+    readonly_fields = ("request_json", "data_json")
     search_fields = ("id",)  # for the box; what is looked for, get_search_results knows
     search_help_text = _("The whole id or idempotency key, or the name of an API key")
     show_full_result_count = False
@@ -91,7 +91,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
                     "request_json",
                     "metadata",
                     "text",
-                    "data",
+                    "data_json",
                     "tool_calls",
                     "finish_reason",
                     "warnings",
@@ -163,10 +163,11 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
 
     @admin.display(description=_("request"))
     def request_json(self, job: GenerationJob) -> str:
-        return format_html(
-            '<pre translate="no">{}</pre>',
-            json.dumps(job.request, ensure_ascii=False, indent=2)[:_SHOWN_CHARACTERS],
-        )
+        return _as_json(job.request)
+
+    @admin.display(description=_("data"))
+    def data_json(self, job: GenerationJob) -> str:
+        return _as_json(job.data)
 
     @admin.action(description=_("Cancel the selected jobs"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
@@ -209,6 +210,13 @@ class BreakerAdmin(ReadOnly, _BreakerAdmin):
 _LONG = ("request", "text", "data", "tool_calls", "metadata", "warnings", "failure_detail")
 _SHOWN_CHARACTERS = 100_000
 """A request may hold images of many megabytes."""
+
+
+def _as_json(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return format_html('<pre translate="no">{}</pre>', text[:_SHOWN_CHARACTERS])
 
 
 def _cancel(job: GenerationJob) -> bool:

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apikeys.models import ApiKey
+from generators.fields import OrderedJsonField
 from llmconfigs.models import LLMConfig
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class GenerationJob(models.Model):
     priority = models.PositiveSmallIntegerField(
         _("priority"), default=3, validators=[MinValueValidator(1), MaxValueValidator(5)]
     )
-    request = models.JSONField(_("request"))
+    request = OrderedJsonField(_("request"))
     metadata = models.JSONField(_("metadata"), default=dict)
     idempotency_key = models.CharField(  # noqa: DJ001  (null: no key, not unique)
         _("idempotency key"), max_length=255, null=True
@@ -75,7 +76,7 @@ class GenerationJob(models.Model):
     request_digest = models.CharField(_("digest of the request"), max_length=64)
     text = models.TextField(_("text so far"), default="")
     tokens_so_far = models.PositiveIntegerField(_("tokens so far"), default=0)
-    data = models.JSONField(_("data"), null=True)
+    data = OrderedJsonField(_("data"), null=True)
     tool_calls = models.JSONField(_("tool calls"), default=list)
     finish_reason = models.CharField(_("finish reason"), max_length=20, default="")
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -13,11 +12,12 @@ else:
     _TextField = models.TextField
 
 
-class SchemaField(_TextField):
-    """A JSON value as text, so that the names of its objects keep their order.
+class OrderedJsonField(_TextField):
+    """A JSON value as text, so that the names of its objects keep their order, and its numbers their form.
 
-    PostgreSQL's jsonb would sort them; but models write the properties of an answer in the order in which
-    their schema has them, and people want to read a schema as it was written.
+    PostgreSQL's jsonb would sort the names, and write 1e300 with 301 digits; but models write the properties
+    of an answer in the order in which their schema has them, and read those of an input as they are sent.
+    Nothing can be looked up in it.
     """
 
     description = _("A JSON value whose names keep their order")
@@ -26,16 +26,11 @@ class SchemaField(_TextField):
         return None if value is None else json.loads(value)
 
     def to_python(self, value: Any) -> Any:
-        """A text is JSON, as a fixture has it: no schema is a text. Raises ValidationError."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            raise ValidationError(_("This is not valid JSON."), code="invalid") from error
+        return value
 
     def get_prep_value(self, value: Any) -> Any:
         return None if value is None else json.dumps(value, ensure_ascii=False)
 
-    def value_to_string(self, obj: models.Model) -> str:
-        return json.dumps(self.value_from_object(obj), ensure_ascii=False)
+    def value_to_string(self, obj: models.Model) -> Any:
+        """As JSONField: the value, which the serializer writes."""
+        return self.value_from_object(obj)

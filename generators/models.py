@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from .definition import PROMPT_ALONE
-from .fields import SchemaField
+from .fields import OrderedJsonField
 
 LAST_VERSION = 99_999
 NAME_PATTERN = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
@@ -66,10 +66,10 @@ class Generator(models.Model):
     )
     system_prompt = models.TextField(_("system prompt"), blank=True, default="")
     prompt_template = models.TextField(_("prompt template"), default="{{prompt}}")
-    input_schema = SchemaField(_("input schema"), default=prompt_input)
+    input_schema = OrderedJsonField(_("input schema"), default=prompt_input)
     takes_messages = models.BooleanField(_("takes messages"), default=False)
     output_kind = models.CharField(_("output"), max_length=10, choices=OutputKind, default=OutputKind.TEXT)
-    output_schema = SchemaField(_("output schema"), null=True, blank=True)
+    output_schema = OrderedJsonField(_("output schema"), null=True, blank=True)
     fence_language = models.CharField(_("language of the block"), max_length=30, blank=True, default="")
     allows_partial = models.BooleanField(
         _("an answer that does not fit is passed on"),

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ("prompt_template", models.TextField(default="{{prompt}}", verbose_name="prompt template")),
                 (
                     "input_schema",
-                    generators.fields.SchemaField(
+                    generators.fields.OrderedJsonField(
                         default=generators.models.prompt_input, verbose_name="input schema"
                     ),
                 ),
@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "output_schema",
-                    generators.fields.SchemaField(blank=True, null=True, verbose_name="output schema"),
+                    generators.fields.OrderedJsonField(blank=True, null=True, verbose_name="output schema"),
                 ),
                 (
                     "fence_language",

@@ -161,6 +161,15 @@ def test_detail_shows_staff_what_went_wrong_and_escapes_it(admin_client: Client,
     assert "<script>alert(1)" not in page
 
 
+def test_detail_shows_request_and_data_as_json(admin_client: Client, key: ApiKey) -> None:
+    job = queue_job(key, request={"input": {"table": None}}, data={"is_good": True})
+
+    page = admin_client.get(f"{LIST}{job.pk}/change/").content.decode()
+
+    assert "&quot;table&quot;: null" in page
+    assert "&quot;is_good&quot;: true" in page
+
+
 def test_jobs_cannot_be_written_in_the_admin(admin_client: Client, key: ApiKey) -> None:
     job = queue_job(key)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -166,3 +167,17 @@ def test_finish_replaces_such_characters_in_data_too(key: ApiKey) -> None:
 
     job.refresh_from_db()
     assert job.data == {"nul \ufffd": ["half \ufffd", 1]}
+
+
+def test_request_and_data_keep_the_order_of_their_names_and_the_form_of_their_numbers(key: ApiKey) -> None:
+    """A model is asked what the client has sent, and the client gets what the model has written."""
+    written = '{"zeta": 1e+300, "a": 2.0, "물": [{"b": null, "aa": true}]}'
+    job = queue_job(key, request={"input": json.loads(written)})
+    claim = claim_next("worker")
+    assert claim is not None
+
+    finish(claim, replace(COMPLETED, data=json.loads(written)))
+
+    job.refresh_from_db()
+    texts = [json.dumps(value, ensure_ascii=False) for value in (claim.request["input"], job.data)]
+    assert texts == [written, written]
