@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from django.db import connection
 
 from config.asgi import Application
 
@@ -44,3 +45,12 @@ def wait_until(condition: Callable[[], object], *, timeout_s: float = 15) -> Non
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def database_connections() -> int:
+    """Of all processes; 0 where the database has no server."""
+    if connection.vendor != "postgresql":
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])

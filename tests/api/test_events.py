@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from django.db import connection
 
 from background.draining import draining
 from generation.following import watching
 from generation.models import GenerationJob
 from tests.api.callers import Caller
-from tests.api.server import wait_until
+from tests.api.server import database_connections, wait_until
 from tests.api.sse import Event, events_in
 
 
@@ -155,19 +154,11 @@ def test_more_streams_than_database_connections(member: Caller) -> None:
         streams = [stack.enter_context(following(member, path)) for _ in range(count)]
         assert [next(events).data["status"] for events in streams] == ["queued"] * count
         assert member.get(path).status_code == 200
-        assert _server_connections() <= 16
+        assert database_connections() <= 16
         GenerationJob.objects.update(status="cancelled")
         seen = [event.data["status"] for events in streams for event in events]
 
     assert seen == ["cancelled"] * count
-
-
-def _server_connections() -> int:
-    if connection.vendor != "postgresql":
-        return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-        return int(cursor.fetchone()[0])
 
 
 def test_slow_reader_gets_the_newest_text_not_all_of_them(member: Caller) -> None:

@@ -7,12 +7,10 @@ the marks and for the names of providers.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import pytest
 from django.conf import LazySettings
 from django.db import OperationalError
@@ -22,55 +20,23 @@ from llmbackends.secret import Secret
 from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
+from tests.api.opacity_support import Recording, fail_jobs_at_once, recording
 from tests.api.server import wait_until
-from tests.api.test_openapi import provider_words
 
 URL = "/api/v1/generations"
 SUCCESS = "success"
 DUMMY_FAILURES = ("check", "unavailable", "rate_limited", "timeout", "bad_answer", "cut")
 
 
-class Recording(httpx.HTTPTransport):
-    """Keeps every byte that comes back: status line, headers and body.
-
-    What is random there is hexadecimal and spells none of the words, but for a cursor: list less than a page.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = bytearray()
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = super().handle_request(request)
-        body = response.read()
-        head = b"\n".join(name + b": " + value for name, value in response.headers.raw)
-        reason = response.extensions.get("reason_phrase", b"")
-        self.bytes += b"\n%d %s\n%s\n\n%s" % (response.status_code, reason, head, body)
-        return response
-
-    def findings(self) -> list[str]:
-        # The header that the loop guard reads has our own name in it, and the pages' paths a word of ours.
-        text = self.bytes.decode("utf-8", "replace").lower()
-        assert not re.search(r'"next_cursor": ?"', text)
-        return sorted({*re.findall(MARK, text), *provider_words(text)})
-
-
 @pytest.fixture
 def recorded(member: Caller) -> Iterator[Recording]:
-    """What `member` gets from here on."""
-    with Recording() as recording:
-        member._transport = recording
-        member._mounts = {}
-        yield recording
+    with recording(member) as recorded:
+        yield recorded
 
 
 @pytest.fixture(autouse=True)
-def _impatient(settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A job whose backend is not ready fails at once: the next attempt would come after its deadline."""
-    monkeypatch.setattr("generation.running.execution._FIRST_DELAY_S", 3600.0)
-    monkeypatch.setattr("generation.running.execution._LONGEST_DELAY_S", 3600.0)
-    settings.LLM_HEALTH_CHECK_TTL_S = 0
-    settings.API_MAX_BODY_BYTES = settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100_000
+def _impatient(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_jobs_at_once(settings, monkeypatch)
 
 
 @pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.provider)

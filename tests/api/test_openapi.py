@@ -17,21 +17,13 @@ from django.utils import timezone
 from generation.models import GenerationJob, JobStatus
 from llmbackends.zone_setting import parse_zones
 from tests.api.callers import Caller
+from tests.api.opacity_support import provider_words
 from tests.generation.jobs import queue_job
 from tests.webhooks.endpoints_support import a_delivery, a_failed_delivery, registered
 from webhooks import deliveries, messages
 from webhooks.models import WebhookEndpoint
 
 URL = "/api/v1/generations"
-PROVIDER_WORDS = re.compile(
-    r"ollama|llama|vllm|groq|openai|anthropic|openrouter|gguf|claude|gpt|dummy|celery|redis|temperature|max_tokens"
-)
-# What a request of /v1 may hold is the client's own affair; what the administrator has set is nowhere.
-OF_REQUESTS = re.compile(r'"(?:temperature|max_tokens)": ?[{1]|"required": \[[^]]*"max_tokens"[^]]*]')
-
-
-def provider_words(text: str) -> list[str]:
-    return PROVIDER_WORDS.findall(OF_REQUESTS.sub("", text.lower()))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.callers import Caller, InProcessCaller
-from tests.api.test_openapi import PROVIDER_WORDS
+from tests.api.opacity_support import PROVIDER_WORDS
 from tests.usage.entries import entry
 from usage import records
 from usage.entries import Outcome

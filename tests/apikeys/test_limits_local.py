@@ -12,17 +12,8 @@ from apikeys import limits
 from apikeys.errors import RateLimited, TooManyAtOnce, TooManyPerMinute
 from apikeys.limits import admission
 from apikeys.limits.stores import LocalStore
-from tests.apikeys.limits_support import key
+from tests.apikeys.limits_support import Clock, key
 from tests.asyncio_support import run_async
-
-
-class Clock:
-    """In place of the library's `time`."""
-
-    now = 6000.0
-
-    def time(self) -> float:
-        return self.now
 
 
 @pytest.fixture(autouse=True)

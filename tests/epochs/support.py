@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 
 from django.db import connection, connections
+from django.utils import timezone
 
-from epochs.models import Epoch
+from epochs.models import Epoch, Process, Role
 from epochs.subjects import Subject
 
 
@@ -46,6 +50,23 @@ def running_beside(work: Callable[[threading.Event], None], *, threads: int) -> 
             stop.set()
         for each in running:
             each.result(timeout=30)
+
+
+def stored(seen_s_ago: float = 0, **values: Any) -> Process:
+    """A row that another process has reported."""
+    now = timezone.now()
+    defaults = {
+        "id": uuid.uuid4(),
+        "role": Role.WORKER,
+        "host": "elsewhere",
+        "pid": 1,
+        "version": "1",
+        "configs_epoch": number_of(Subject.CONFIGS),
+        "keys_epoch": number_of(Subject.KEYS),
+        "started_at": now,
+        "seen_at": now - timedelta(seconds=seen_s_ago),
+    }
+    return Process.objects.create(**(defaults | values))
 
 
 def execute(sql: str, *parameters: object) -> None:

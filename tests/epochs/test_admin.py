@@ -10,8 +10,7 @@ from django.urls import reverse
 
 from epochs.advancing import advance
 from epochs.subjects import Subject
-from tests.epochs.support import number_of
-from tests.epochs.test_reporting import stored
+from tests.epochs.support import number_of, stored
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:epochs_process_changelist")

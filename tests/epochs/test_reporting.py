@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,7 +18,7 @@ from epochs.reporting import ProcessReporter
 from epochs.selectors import running_processes
 from epochs.subjects import Subject
 from tests.database_outages import database_out_of_reach
-from tests.epochs.support import number_of, wait_until
+from tests.epochs.support import number_of, stored, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,22 +47,6 @@ def reporting(role: Role = Role.WEB, *, follow: Any = None) -> Iterator[ProcessR
     finally:
         reporter.stop()
         assert "process-reporter" not in {thread.name for thread in threading.enumerate()}
-
-
-def stored(seen_s_ago: float = 0, **values: Any) -> Process:
-    now = timezone.now()
-    defaults = {
-        "id": uuid.uuid4(),
-        "role": Role.WORKER,
-        "host": "elsewhere",
-        "pid": 1,
-        "version": "1",
-        "configs_epoch": number_of(Subject.CONFIGS),
-        "keys_epoch": number_of(Subject.KEYS),
-        "started_at": now,
-        "seen_at": now - timedelta(seconds=seen_s_ago),
-    }
-    return Process.objects.create(**(defaults | values))
 
 
 def test_process_says_who_it_is_and_what_it_runs(settings: Any) -> None:

@@ -10,7 +10,8 @@ from llmbackends import registry
 from llmbackends.base import ChatBackend
 from llmbackends.secret import Secret
 from llmbackends.spec import BackendSpec
-from llmbackends.types import ChatChunk, ChatRequest, Message, Sampling
+from llmbackends.types import ChatChunk, ChatRequest, ChatResult, ChunkCollector, Message, Sampling
+from tests.llama_server import LlamaServer
 
 from .fault_server import Fault, FaultServer
 from .provider_servers import MODEL, SERVICES
@@ -29,6 +30,12 @@ def spec_for(provider_id: str, url: str, **changes: Any) -> BackendSpec:
         "max_retries": 0,
     }
     return BackendSpec(provider=provider_id, **{**given, **changes})
+
+
+def llama_spec(provider: str, server: LlamaServer, **changes: Any) -> BackendSpec:
+    """Of a provider that speaks the language of a llama.cpp server."""
+    given = {"model": server.model, "endpoint_url": server.url, "max_retries": 0, "timeout_s": 20.0}
+    return BackendSpec(**{"provider": provider, **given, **changes})
 
 
 @asynccontextmanager
@@ -55,3 +62,10 @@ async def backend_with(
 async def collect(backend: ChatBackend, request: ChatRequest = HELLO) -> list[ChatChunk]:
     async with backend.stream(request) as chunks:
         return [chunk async for chunk in chunks]
+
+
+def collected(chunks: list[ChatChunk]) -> ChatResult:
+    collector = ChunkCollector()
+    for chunk in chunks:
+        collector.add(chunk)
+    return collector.result()

@@ -10,7 +10,17 @@ from typing import Any
 from llmbackends import registry
 from llmbackends.base import ChatBackend
 from llmbackends.spec import BackendSpec
-from llmbackends.types import ChatRequest, Message, Sampling
+from llmbackends.types import ChatRequest, Message, Sampling, Tool
+
+CITY_TOOL = Tool(
+    "get_weather",
+    parameters={
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city", "days"],
+    },
+)
+TIME_TOOL = Tool("get_time", "The time.", {"type": "object", "properties": {}})
 
 
 def local_spec(path: Path, *, options: dict[str, Any] | None = None, **changes: Any) -> BackendSpec:

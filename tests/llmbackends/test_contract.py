@@ -21,10 +21,7 @@ from llmbackends.errors import (
     UnsupportedFeature,
 )
 from llmbackends.types import (
-    ChatChunk,
     ChatRequest,
-    ChatResult,
-    ChunkCollector,
     EmbeddingRequest,
     Feature,
     FinishReason,
@@ -34,7 +31,7 @@ from llmbackends.types import (
 )
 from tests.asyncio_support import run_async
 
-from .backends import collect
+from .backends import collect, collected
 from .stands import STANDS, Stand
 
 REQUEST = ChatRequest(
@@ -75,13 +72,6 @@ async def stream_collects_to_what_complete_gives(stand: Stand) -> None:
         streamed = collected(await collect(subject.backend, REQUEST))
     assert streamed.text
     assert (type(streamed.usage), streamed.finish_reason) == (type(whole.usage), whole.finish_reason)
-
-
-def collected(chunks: list[ChatChunk]) -> ChatResult:
-    collector = ChunkCollector()
-    for chunk in chunks:
-        collector.add(chunk)
-    return collector.result()
 
 
 async def generate_gives_text(stand: Stand) -> None:

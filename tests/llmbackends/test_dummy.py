@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from llmbackends import registry
-from llmbackends.base import ChatBackend
 from llmbackends.errors import (
     BackendError,
     BackendTimeout,
@@ -23,7 +20,6 @@ from llmbackends.errors import (
     StreamCut,
     UnsupportedFeature,
 )
-from llmbackends.spec import BackendSpec
 from llmbackends.types import (
     ChatRequest,
     ChatResult,
@@ -40,27 +36,10 @@ from llmbackends.types import (
 from tests.asyncio_support import run_async
 
 from .backends import collect
+from .dummy_support import REQUEST, answer, dummy
 
-REQUEST = ChatRequest(messages=(Message("system", "Be brief."), Message("user", "Tell me about rivers")))
 CITY_TOOL = Tool("get_weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
 TIME_TOOL = Tool("get_time")
-
-
-@asynccontextmanager
-async def dummy(timeout_s: float = 10, model: str = "", **options: Any) -> AsyncIterator[ChatBackend]:
-    backend = registry.build(BackendSpec(provider="dummy", model=model, timeout_s=timeout_s, options=options))
-    try:
-        yield backend
-    finally:
-        await backend.aclose()
-
-
-def answer(request: ChatRequest = REQUEST, **options: Any) -> ChatResult:
-    async def ask() -> ChatResult:
-        async with dummy(**options) as backend:
-            return await backend.complete(request)
-
-    return run_async(ask())
 
 
 def with_sampling(**sampling: Any) -> ChatRequest:

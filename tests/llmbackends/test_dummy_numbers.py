@@ -13,7 +13,7 @@ from llmbackends.errors import BackendError, BackendTimeout, BadAnswer
 from llmbackends.types import ChatRequest, EmbeddingRequest, EmbeddingResult, Message, Sampling
 from tests.asyncio_support import run_async
 
-from .test_dummy import answer, dummy
+from .dummy_support import answer, dummy
 
 REQUEST = ChatRequest((Message("user", "Tell me about rivers"),), top_logprobs=3)
 TEXTS = EmbeddingRequest(("a river", "a lake", ""))

@@ -16,7 +16,6 @@ import pytest
 from llmbackends.base import ChatBackend
 from llmbackends.errors import AuthenticationFailed, BackendUnavailable, ContextLengthExceeded
 from llmbackends.secret import Secret
-from llmbackends.spec import BackendSpec
 from llmbackends.types import (
     ChatRequest,
     ChatResult,
@@ -30,9 +29,8 @@ from llmbackends.types import (
 from tests.asyncio_support import run_async
 from tests.llama_server import LlamaServer, running_llama_server
 
-from .backends import backend_for, collect
-from .local_support import asking
-from .test_local import CITY_TOOL, TIME_TOOL
+from .backends import backend_for, collect, llama_spec
+from .local_support import CITY_TOOL, TIME_TOOL, asking
 
 KEY = "sesame-open"
 
@@ -60,14 +58,9 @@ def provider(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def spec(provider: str, server: LlamaServer, **changes: Any) -> BackendSpec:
-    given = {"model": server.model, "endpoint_url": server.url, "max_retries": 0, "timeout_s": 20.0}
-    return BackendSpec(**{"provider": provider, **given, **changes})
-
-
 def answer(provider: str, server: LlamaServer, request: ChatRequest, **changes: Any) -> ChatResult:
     async def ask() -> ChatResult:
-        async with backend_for(spec(provider, server, **changes)) as backend:
+        async with backend_for(llama_spec(provider, server, **changes)) as backend:
             return await backend.complete(request)
 
     return run_async(ask())
@@ -98,7 +91,7 @@ def test_complete_obeys_the_sampling_parameters(provider: str, words: LlamaServe
 
 def test_stream_gives_what_complete_gives(provider: str, words: LlamaServer) -> None:
     async def ask() -> tuple[list[Any], ChatResult]:
-        async with backend_for(spec(provider, words, api_key=Secret(KEY))) as backend:
+        async with backend_for(llama_spec(provider, words, api_key=Secret(KEY))) as backend:
             return await collect(backend, asking(seed=2)), await backend.complete(asking(seed=2))
 
     (*pieces, last), whole = run_async(ask())
@@ -110,7 +103,7 @@ def test_stream_gives_what_complete_gives(provider: str, words: LlamaServer) -> 
 
 def test_generate_goes_on_with_the_prompt(provider: str, words: LlamaServer) -> None:
     async def ask() -> str:
-        async with backend_for(spec(provider, words, api_key=Secret(KEY))) as backend:
+        async with backend_for(llama_spec(provider, words, api_key=Secret(KEY))) as backend:
             return await backend.generate("The words are")
 
     assert run_async(ask()).startswith(" real")
@@ -118,7 +111,7 @@ def test_generate_goes_on_with_the_prompt(provider: str, words: LlamaServer) -> 
 
 def test_prompt_streams(provider: str, words: LlamaServer) -> None:
     async def ask() -> list[Any]:
-        async with backend_for(spec(provider, words, api_key=Secret(KEY))) as backend:
+        async with backend_for(llama_spec(provider, words, api_key=Secret(KEY))) as backend:
             return await collect(backend, ChatRequest(prompt="The words are", sampling=Sampling(seed=1)))
 
     *pieces, last = run_async(ask())
@@ -155,7 +148,7 @@ def test_streamed_tool_call_is_the_same(provider: str, tools: LlamaServer) -> No
     request = replace(asking(seed=5), tools=(CITY_TOOL,))
 
     async def ask() -> tuple[ToolCall, str, str]:
-        async with backend_for(spec(provider, tools)) as backend:
+        async with backend_for(llama_spec(provider, tools)) as backend:
             (whole,) = (await backend.complete(request)).tool_calls
             deltas = [delta for chunk in await collect(backend, request) for delta in chunk.tool_calls]
             return whole, deltas[0].name or "", "".join(delta.arguments for delta in deltas)
@@ -195,7 +188,7 @@ def test_cancelling_stops_the_server(provider: str, endless: LlamaServer) -> Non
     """Four endless answers take all its slots, so a fifth comes soon only if they stop when cancelled."""
 
     async def scenario() -> float:
-        async with backend_for(spec(provider, endless)) as backend:
+        async with backend_for(llama_spec(provider, endless)) as backend:
             await asyncio.gather(*(cancel_in_mid_stream(backend) for _ in range(4)))
             started_at = time.monotonic()
             await backend.complete(asking(max_tokens=2))
@@ -234,7 +227,7 @@ def test_wrong_key_is_refused(provider: str, words: LlamaServer) -> None:
 
 def test_check_and_list_models(provider: str, words: LlamaServer) -> None:
     async def look_up() -> tuple[str, tuple[str, ...]]:
-        async with backend_for(spec(provider, words, api_key=Secret(KEY))) as backend:
+        async with backend_for(llama_spec(provider, words, api_key=Secret(KEY))) as backend:
             return (await backend.check()).detail, await backend.list_models()
 
     detail, models = run_async(look_up())
@@ -248,7 +241,7 @@ def test_check_of_a_server_that_is_gone_fails(provider: str, toy_gguf: Path) -> 
         pass
 
     async def check() -> None:
-        async with backend_for(spec(provider, gone)) as backend:
+        async with backend_for(llama_spec(provider, gone)) as backend:
             await backend.check()
 
     with pytest.raises(BackendUnavailable):

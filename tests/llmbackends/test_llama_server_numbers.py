@@ -14,10 +14,8 @@ from llmbackends.types import ChatRequest, ChatResult, EmbeddingRequest, Embeddi
 from tests.asyncio_support import run_async
 from tests.llama_server import LlamaServer, running_llama_server
 
-from .backends import backend_for, collect
+from .backends import backend_for, collect, collected, llama_spec
 from .local_support import asking
-from .test_contract import collected
-from .test_llama_server import spec
 
 CHAT = asking(max_tokens=4, seed=1)
 PROMPT = ChatRequest(prompt="It", sampling=Sampling(max_tokens=4, seed=1))
@@ -47,7 +45,7 @@ def test_each_token_has_its_logprob_and_the_likeliest_beside_it(
 ) -> None:
     async def ask() -> tuple[ChatResult, ChatResult]:
         request = replace(request_, top_logprobs=top)
-        async with backend_for(spec(provider, words)) as backend:
+        async with backend_for(llama_spec(provider, words)) as backend:
             return await backend.complete(request), collected(await collect(backend, request))
 
     whole, streamed = run_async(ask())
@@ -63,7 +61,7 @@ def test_each_token_has_its_logprob_and_the_likeliest_beside_it(
 
 def test_no_logprobs_come_unasked(provider: str, words: LlamaServer) -> None:
     async def ask() -> ChatResult:
-        async with backend_for(spec(provider, words)) as backend:
+        async with backend_for(llama_spec(provider, words)) as backend:
             return await backend.complete(CHAT)
 
     assert run_async(ask()).logprobs == ()
@@ -71,7 +69,7 @@ def test_no_logprobs_come_unasked(provider: str, words: LlamaServer) -> None:
 
 def embed(provider: str, server: LlamaServer, request: EmbeddingRequest) -> EmbeddingResult:
     async def ask() -> EmbeddingResult:
-        async with backend_for(spec(provider, server)) as backend:
+        async with backend_for(llama_spec(provider, server)) as backend:
             return await backend.embed(request)
 
     return run_async(ask())

@@ -30,18 +30,9 @@ from scripts.make_toy_gguf import SENTENCES
 from tests.asyncio_support import run_async
 
 from .backends import collect
-from .local_support import asking, local_backend
+from .local_support import CITY_TOOL, TIME_TOOL, asking, local_backend
 
 WORDS = {word for sentence in SENTENCES for word in sentence.split()}
-CITY_TOOL = Tool(
-    "get_weather",
-    parameters={
-        "type": "object",
-        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
-        "required": ["city", "days"],
-    },
-)
-TIME_TOOL = Tool("get_time", "The time.", {"type": "object", "properties": {}})
 
 
 def answer(path: Path, request: ChatRequest, **changes: Any) -> ChatResult:

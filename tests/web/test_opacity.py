@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.sessions.backends import base as sessions
 from django.middleware import csrf
 
@@ -20,10 +21,10 @@ from generation.accepting import submission
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig
-from tests.api.frontdoor.test_opacity import upstream  # noqa: F401
-from tests.api.marked_upstream import FAILURES, MARK, TEXT, Upstream
+from tests.api.callers import Caller
+from tests.api.marked_upstream import FAILURES, MARK, TEXT, UPSTREAMS, Upstream
+from tests.api.opacity_support import Recording, fail_jobs_at_once, marked, recording
 from tests.api.server import wait_until
-from tests.api.test_opacity import Recording, _impatient  # noqa: F401
 from tests.web.visitors import Visitor
 
 USE, CREATE = "generation.use_playground", "apikeys.add_own_apikey"
@@ -44,10 +45,21 @@ def mina(visit_as: Callable[..., Visitor]) -> Visitor:
 
 @pytest.fixture
 def recorded(mina: Visitor) -> Iterator[Recording]:
-    with Recording() as recording:
-        mina._transport = recording
-        mina._mounts = {}
-        yield recording
+    with recording(mina) as recorded:
+        yield recorded
+
+
+@pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.provider)
+def upstream(
+    request: pytest.FixtureRequest, activate: Callable[..., LLMConfig], call_as: Callable[..., Caller]
+) -> Iterator[Upstream]:
+    with marked(request.param, activate, call_as) as upstream:
+        yield upstream
+
+
+@pytest.fixture(autouse=True)
+def _impatient(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_jobs_at_once(settings, monkeypatch)
 
 
 def walk_playground(mina: Visitor, prompt: str) -> str:
@@ -72,7 +84,7 @@ def walk_jobs(mina: Visitor, key: ApiKey, prompts: list[str]) -> None:
 
 
 def test_marks_behind_the_pages_never_reach_a_user(
-    upstream: Upstream,  # noqa: F811
+    upstream: Upstream,
     mina: Visitor,
     recorded: Recording,
     runner: None,

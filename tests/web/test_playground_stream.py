@@ -15,9 +15,8 @@ from django.conf import LazySettings
 from background.draining import draining
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
-from tests.api.server import wait_until
+from tests.api.server import database_connections, wait_until
 from tests.api.sse import Event, events_in
-from tests.api.test_events import _server_connections
 from tests.generators.rows import publish
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault, FaultServer
@@ -258,7 +257,7 @@ def test_more_streams_than_database_connections(mina: Visitor, activate: Callabl
         streams = [stack.enter_context(asking(mina)) for _ in range(count)]
         assert [next(events).name for events in streams] == ["text"] * count
         assert mina.get("/playground/").status_code == 200
-        assert _server_connections() <= 16
+        assert database_connections() <= 16
 
 
 @pytest.mark.parametrize("path", [URL, "/playground/ask/"])

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import pytest
 from django.conf import LazySettings
@@ -12,6 +11,7 @@ from audit.actions import Action
 from audit.models import AuditEvent
 from tests.generation.jobs import seconds_ago
 from tests.webhooks.receiving import end_job, new_endpoint
+from tests.webhooks.results import BUSY, DELIVERED, GONE, REFUSED, result
 from webhooks import claims, deliveries, endings
 from webhooks.claims import Claim
 from webhooks.endings import Result
@@ -27,16 +27,6 @@ from webhooks.models import (
 pytestmark = pytest.mark.django_db
 
 HOUR_S = 3600
-
-
-def result(outcome: AttemptOutcome, **fields: Any) -> Result:
-    return Result(outcome, datetime.now(UTC), 0.25, **fields)
-
-
-DELIVERED = result(AttemptOutcome.DELIVERED, status_code=204)
-REFUSED = result(AttemptOutcome.HTTP_STATUS, status_code=500, reason="It answered with HTTP 500.")
-GONE = result(AttemptOutcome.HTTP_STATUS, status_code=410, reason="It answered with HTTP 410.")
-BUSY = result(AttemptOutcome.HTTP_STATUS, status_code=429, retry_after_s=600.0)
 
 
 @pytest.fixture

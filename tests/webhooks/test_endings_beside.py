@@ -13,9 +13,9 @@ from apikeys.models import ApiKey
 from audit.actions import Action
 from audit.models import AuditEvent
 from tests.generation.jobs import seconds_ago
+from tests.webhooks.beside import Begin, remove
 from tests.webhooks.receiving import end_job, new_endpoint
-from tests.webhooks.test_endings import DELIVERED, GONE, REFUSED
-from tests.webhooks.test_triggers_beside import Begin, begin, remove  # noqa: F401  (a fixture)
+from tests.webhooks.results import DELIVERED, GONE, REFUSED
 from webhooks import claims, deliveries, endings, sweeping
 from webhooks.endings import Result
 from webhooks.errors import DeliveryNotFound, EndpointSwitchedOff
@@ -57,7 +57,7 @@ def sweep() -> None:
 
 def test_outcomes_redeliveries_and_removals_never_wait_in_a_circle(
     key: ApiKey,
-    begin: Begin,  # noqa: F811
+    begin: Begin,
     settings: LazySettings,
 ) -> None:
     settings.WEBHOOK_RETENTION_S = settings.WEBHOOK_RETRY_FOR_S = 0.001
@@ -83,7 +83,7 @@ def test_outcomes_redeliveries_and_removals_never_wait_in_a_circle(
 
 def test_endpoint_that_fails_in_several_processes_at_once_is_switched_off_once(
     key: ApiKey,
-    begin: Begin,  # noqa: F811
+    begin: Begin,
 ) -> None:
     new_endpoint(key)
     for _ in range(8):

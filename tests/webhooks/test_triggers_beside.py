@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
@@ -13,26 +10,11 @@ from apikeys.models import ApiKey
 from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
 from tests.generation.jobs import queue_job, wait_until
+from tests.webhooks.beside import Begin, remove
 from tests.webhooks.receiving import new_endpoint
 from webhooks.models import WebhookDelivery, WebhookEndpoint
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
-
-Begin = Callable[[Callable[[], object]], "Future[None]"]
-
-
-@pytest.fixture
-def begin() -> Iterator[Begin]:
-    """Does something in a thread of its own; what it raises comes with the result."""
-
-    def run(work: Callable[[], object]) -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(8) as executor:
-        yield lambda work: executor.submit(run, work)
 
 
 def somebody_waits_for_a_lock() -> bool:
@@ -43,11 +25,6 @@ def somebody_waits_for_a_lock() -> bool:
         )
         (count,) = cursor.fetchone()
     return bool(count)
-
-
-def remove(endpoint: WebhookEndpoint) -> None:
-    with transaction.atomic():
-        WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk).delete()
 
 
 def test_end_waits_for_nobody_who_changes_an_endpoint(key: ApiKey, begin: Begin) -> None:

@@ -33,7 +33,7 @@ from llmbackends.registry import providers
 from llmconfigs import activation, requests
 from llmconfigs.health_notes import Health, note
 from llmconfigs.models import ActivationRequest, LLMConfig
-from tests.epochs.test_reporting import stored
+from tests.epochs.support import stored
 from tests.generation.jobs import queue_job
 from tests.usage.entries import entry
 from usage.entries import Outcome

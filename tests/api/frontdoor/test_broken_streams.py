@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
-from tests.api.frontdoor.test_chat import HELLO, URL, streamed
+from tests.api.frontdoor.chat import HELLO, URL, streamed
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.api.callers import Caller
-from tests.api.frontdoor.test_chat import HELLO, URL
+from tests.api.frontdoor.chat import HELLO, URL
 
 
 @pytest.fixture

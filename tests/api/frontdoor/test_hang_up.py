@@ -7,7 +7,7 @@ import httpx
 
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
-from tests.api.frontdoor.test_chat import HELLO, URL
+from tests.api.frontdoor.chat import HELLO, URL
 from tests.api.server import wait_until
 from tests.llmbackends import faults
 

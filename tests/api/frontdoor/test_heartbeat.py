@@ -6,7 +6,7 @@ import pytest
 
 from api.frontdoor import answering
 from tests.api.callers import Caller
-from tests.api.frontdoor.test_chat import HELLO, URL
+from tests.api.frontdoor.chat import HELLO, URL
 
 
 def test_idle_stream_is_kept_open_by_comments(

@@ -15,9 +15,9 @@ from apikeys.limits.stores import LocalStore
 from apikeys.models import ApiKey
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
-from tests.api.frontdoor.test_chat import HELLO, URL, streamed
+from tests.api.frontdoor.chat import HELLO, URL, streamed
 from tests.api.server import wait_until
-from tests.apikeys.test_limits_local import Clock
+from tests.apikeys.limits_support import Clock
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from llmbackends.secret import Secret
 from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
-from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
-from tests.api.test_opacity import Recording
+from tests.api.marked_upstream import FAILURES, TEXT, UPSTREAMS, Upstream
+from tests.api.opacity_support import Recording, marked, recording
 
 CHAT = "/v1/chat/completions"
 ROUTES: dict[str, Callable[[str], dict[str, Any]]] = {
@@ -24,32 +23,16 @@ ROUTES: dict[str, Callable[[str], dict[str, Any]]] = {
 
 @pytest.fixture
 def recorded(member: Caller) -> Iterator[Recording]:
-    with Recording() as recording:
-        member._transport = recording
-        member._mounts = {}
-        yield recording
+    with recording(member) as recorded:
+        yield recorded
 
 
 @pytest.fixture(params=UPSTREAMS, ids=lambda upstream: upstream.provider)
 def upstream(
     request: pytest.FixtureRequest, activate: Callable[..., LLMConfig], call_as: Callable[..., Caller]
 ) -> Iterator[Upstream]:
-    upstream: Upstream = request.param
-    with running(upstream) as url:
-        activate(
-            upstream.provider,
-            name=f"{MARK}-config",
-            model_name=MODEL,
-            max_retries=0,
-            endpoint_url=f"{url}/{MARK}-endpoint",
-            api_key=Secret(upstream.key),
-            options=upstream.options,
-        )
+    with marked(request.param, activate, call_as) as upstream:
         yield upstream
-        # It waits for its connections to close, which are those of a model that is no longer the active one.
-        LLMConfig.objects.all().delete()
-        other = call_as("generate").post(CHAT, json={"model": "default", **ROUTES[CHAT]("Hello")})
-        assert other.status_code == 200
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])

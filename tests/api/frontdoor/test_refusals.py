@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.api.callers import Caller
-from tests.api.frontdoor.test_chat import HELLO, TOOL, URL
+from tests.api.frontdoor.chat import HELLO, TOOL, URL
 
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
 

@@ -9,7 +9,7 @@ import pytest
 from background.draining import draining
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
-from tests.api.frontdoor.test_chat import HELLO, URL
+from tests.api.frontdoor.chat import HELLO, URL
 from tests.api.server import running_server, wait_until
 from tests.api.sse import events_in
 from tests.llmbackends import faults

@@ -12,8 +12,8 @@ from apikeys.models import ApiKey
 from llmbackends.secret import Secret
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
-from tests.api.frontdoor.test_chat import HELLO, URL
-from tests.api.frontdoor.test_usage_records import (
+from tests.api.frontdoor.chat import HELLO, URL
+from tests.api.frontdoor.usage_support import (
     COUNTED,
     ROUTES,
     STREAMING,
