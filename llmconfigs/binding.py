@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from llmbackends.errors import UnknownProvider
 from llmbackends.registry import get_provider
-from llmbackends.secret import Secret
 from llmbackends.zones import target_of
 
 from .errors import EncryptionKeysMalformed, SecretBoundElsewhere, SecretUndecryptable
@@ -29,17 +28,6 @@ def receiver_of(provider_name: str, endpoint_url: str) -> str:
         return target_of(endpoint_of(get_provider(provider_name), endpoint_url)).origin
     except (UnknownProvider, ValueError):
         return ""
-
-
-def usable_key(stored: LLMConfig | None, *, provider: str, endpoint_url: str, entered: Secret) -> Secret:
-    """The key with which unsaved input may be tried: the entered one, else that of the row as it is stored,
-    provided that it was entered for this address. `stored`: None for a row that is new.
-
-    Raises SecretBoundElsewhere, SecretUndecryptable and EncryptionKeysMalformed.
-    """
-    if entered or stored is None:
-        return entered
-    return stored.api_key.reveal(receiver_of(provider, endpoint_url))
 
 
 def kept_key(stored: LLMConfig, *, provider: str, endpoint_url: str) -> SealedSecret:

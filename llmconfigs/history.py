@@ -25,10 +25,6 @@ class Answering:
     config: LLMConfig | None
 
     @property
-    def is_environment(self) -> bool:
-        return self.config is None
-
-    @property
     def config_id(self) -> int | None:
         return None if self.config is None else self.config.pk
 

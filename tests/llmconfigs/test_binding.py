@@ -14,7 +14,7 @@ from audit.context import SYSTEM
 from llmbackends.errors import ConfigurationError
 from llmbackends.secret import Secret
 from llmconfigs import activation
-from llmconfigs.binding import kept_key, receiver_of, usable_key
+from llmconfigs.binding import kept_key, receiver_of
 from llmconfigs.errors import SecretBoundElsewhere, SecretUndecryptable
 from llmconfigs.models import LLMConfig
 from llmconfigs.sealing import SealedSecret
@@ -146,54 +146,6 @@ def test_row_whose_key_belongs_elsewhere_is_not_activated(make_config: MakeConfi
         activation.activate(config, by=SYSTEM.actor)
 
     assert not LLMConfig.objects.active().exists()
-
-
-# What unsaved input is tried with
-
-
-@pytest.mark.parametrize("change", SAME)
-def test_unsaved_input_is_tried_with_the_stored_key_at_its_address(
-    make_config: MakeConfig, change: dict[str, str]
-) -> None:
-    stored = make_config(**HERE, api_key=KEY)
-
-    assert usable_key(stored, **(HERE | change), entered=Secret("")) == KEY
-
-
-@pytest.mark.parametrize("change", ELSEWHERE)
-def test_unsaved_input_is_tried_with_the_entered_key_alone_elsewhere(
-    make_config: MakeConfig, change: dict[str, str]
-) -> None:
-    stored = make_config(**HERE, api_key=KEY)
-    entered = Secret("sk-entered")
-
-    assert usable_key(stored, **(HERE | change), entered=entered) == entered
-    with pytest.raises(SecretBoundElsewhere, match="enter the API key again"):
-        usable_key(stored, **(HERE | change), entered=Secret(""))
-
-
-def test_edited_instance_is_no_way_around(make_config: MakeConfig) -> None:
-    stored = make_config(**HERE, api_key=KEY)
-    stored.endpoint_url = "http://elsewhere"  # as a form edits the instance that it is given
-
-    with pytest.raises(SecretBoundElsewhere):
-        usable_key(stored, provider="vllm", endpoint_url="http://elsewhere", entered=Secret(""))
-
-
-@pytest.mark.parametrize("values", [{}, {"api_key": ""}])
-def test_without_a_stored_key_there_is_none_to_try(make_config: MakeConfig, values: dict[str, str]) -> None:
-    stored = make_config(**HERE, **values)
-
-    assert usable_key(stored, provider="vllm", endpoint_url="http://x", entered=Secret("")) == Secret("")
-    assert usable_key(None, provider="vllm", endpoint_url="http://x", entered=Secret("")) == Secret("")
-
-
-def test_key_that_cannot_be_decrypted_is_not_tried(make_config: MakeConfig, settings: Any) -> None:
-    stored = make_config(**HERE, api_key=KEY)
-    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-
-    with pytest.raises(SecretUndecryptable):
-        usable_key(stored, **HERE, entered=Secret(""))
 
 
 def test_key_that_cannot_be_decrypted_is_kept_at_its_address_alone(

@@ -55,7 +55,7 @@ def test_roll_back_twice_is_where_it_began(make_config: MakeConfig) -> None:
 def test_roll_back_of_the_first_activation_returns_to_the_environment(make_config: MakeConfig) -> None:
     activation.activate(make_config("a"), by=KIM)
 
-    assert history.roll_back_target().is_environment
+    assert history.roll_back_target() == history.ENVIRONMENT
     roll_back()
 
     assert active_name() == "the environment"
