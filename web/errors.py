@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -11,8 +9,3 @@ from django.shortcuts import render
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django has logged the reason, which would help nobody who reads the page."""
     return render(request, "403_csrf.html", status=403)
-
-
-def too_many_requests(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """For whoever counts: attempts to log in, or tests of a connection."""
-    return render(request, "429.html", status=429)

@@ -6,9 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.template.loader import render_to_string
-from django.test import Client, RequestFactory
-
-from web.errors import too_many_requests
+from django.test import Client
 
 
 def is_themed(html: str) -> bool:
@@ -62,17 +60,6 @@ def test_fault_of_ours_needs_no_database(client: Client, monkeypatch: pytest.Mon
     assert answer.status_code == 500
     assert is_themed(answer.text)
     assert connection.connection is None or not connection.in_atomic_block
-
-
-@pytest.mark.django_db
-def test_too_many_requests(rf: RequestFactory) -> None:
-    request = rf.get("/login/")
-    request.user = User(username="anna")
-
-    answer = too_many_requests(request)
-
-    assert answer.status_code == 429
-    assert is_themed(answer.text)
 
 
 @pytest.mark.parametrize("name", ["400.html", "500.html"])
