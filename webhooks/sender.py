@@ -15,6 +15,7 @@ from uuid import UUID
 
 import structlog
 
+from background.claiming import Claiming
 from background.database_threads import DatabaseThreads, insist
 from background.looping import STOP_MARGIN_S, LoopThread, forever, spread
 from epochs.outages import DATABASE_DOWN
@@ -37,6 +38,7 @@ _BETWEEN_LOOKS_S = 0.02
 
 class WebhookSender(LoopThread):
     _database: DatabaseThreads
+    _due: Claiming[Claim]
     _caller: Caller
 
     def __init__(self) -> None:
@@ -46,13 +48,13 @@ class WebhookSender(LoopThread):
         self._works: set[asyncio.Task[None]] = set()
         self._calls: set[asyncio.Task[Result]] = set()
         self._waking: asyncio.TimerHandle | None = None
-        self._sending: set[tuple[int, int]] = set()
-        self._may_hold_more = False
+        self._sending: set[Claim] = set()
 
     async def _live(self) -> None:
         # Names are looked up in threads of the loop, and a look-up that hangs must not keep others waiting.
         self._loop.set_default_executor(ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="webhook-look-up"))
         self._database = DatabaseThreads(count=_DATABASE_THREADS, name="webhook-sender")
+        self._due = Claiming(self._database)
         self._caller = Caller(most=CONCURRENCY)
         self._has_started.set()
         log.info("webhook_sender_started", owner=self.owner)
@@ -89,31 +91,17 @@ class WebhookSender(LoopThread):
         await self._wait_for_nudge(spread(_POLL_INTERVAL_S))
 
     async def _start_due(self) -> None:
-        if self._may_hold_more:
-            await self._start_unconfirmed()
-        room = CONCURRENCY - self._busy.total()
-        if room <= 0:
-            return
-        try:
-            due = await self._database.run(claims.claim_due, self.owner, room, dict(self._busy))
-        except DATABASE_DOWN:
-            self._may_hold_more = True
-            raise
-        for claim in due:
+        for claim in await self._due.unconfirmed(claims.held_by, self.owner, self._sending):
+            log.warning("webhook_claimed_unconfirmed", message=claim.message_id, attempt=claim.attempt)
             self._start_delivery(claim)
-
-    async def _start_unconfirmed(self) -> None:
-        """Messages that were claimed, though the database reported a failure: else each waits for a lease."""
-        known = set(self._sending)  # before it is read: one that ends meanwhile may still be in what is read
-        for claim in await self._database.run(claims.held_by, self.owner):
-            if (claim.delivery_id, claim.attempt) not in known:
-                log.warning("webhook_claimed_unconfirmed", message=claim.message_id, attempt=claim.attempt)
+        room = CONCURRENCY - self._busy.total()
+        if room > 0:
+            for claim in await self._due.claim(claims.claim_due, self.owner, room, dict(self._busy)):
                 self._start_delivery(claim)
-        self._may_hold_more = False
 
     def _start_delivery(self, claim: Claim) -> None:
         self._busy[claim.endpoint_id] += 1
-        self._sending.add((claim.delivery_id, claim.attempt))
+        self._sending.add(claim)
         work = asyncio.create_task(self._deliver(claim))
         self._works.add(work)
         work.add_done_callback(self._works.discard)
@@ -134,7 +122,7 @@ class WebhookSender(LoopThread):
             log.exception("webhook_result_not_stored", message=claim.message_id, attempt=claim.attempt)
         finally:
             self._busy[claim.endpoint_id] -= 1
-            self._sending.discard((claim.delivery_id, claim.attempt))
+            self._sending.discard(claim)
             self._busy += Counter()  # forgets those that are at nought
             self._nudge.set()
 

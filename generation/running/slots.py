@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import IntegrityError
 
+from background.claiming import Claiming
 from background.database_threads import DatabaseThreads, insist
 from epochs.outages import DATABASE_DOWN
 
@@ -68,14 +69,13 @@ class Slots:
         self._all_free = asyncio.Event()
         self._all_free.set()
         self._is_draining = False
-        self._may_hold_more = False
+        self._claiming: Claiming[Claim] = Claiming(database)
 
     async def start_due(self) -> int:
         """Claims jobs for the slots that are free and begins them; returns how many."""
         if self._is_draining or self._room() <= 0:
             return 0
-        if self._may_hold_more:
-            await self._begin_unconfirmed()
+        await self._begin_unconfirmed()
         probed = await self._gate.probe()
         if probed == "":
             return 0
@@ -88,26 +88,18 @@ class Slots:
         self._take(most)
         begun = 0
         try:
-            for claim in await self._database.run(claims.claim_due, self._owner, most):
+            for claim in await self._claiming.claim(claims.claim_due, self._owner, most):
                 self._begin(claim, probed)
                 begun += 1
-        except DATABASE_DOWN:
-            self._may_hold_more = True
-            raise
         finally:
             self._free(most - begun)
         return begun
 
     async def _begin_unconfirmed(self) -> None:
-        """Jobs that were claimed, though the database reported a failure: else each waited for its lease to
-        end, and that would count as a lost worker."""
-        known = set(self._running)  # before it is read: one that ends meanwhile may still be in what is read
-        for claim in await self._database.run(claims.held_by, self._owner):
-            if claim not in known:
-                log.warning("job_claimed_unconfirmed", job_id=str(claim.job_id), attempt=claim.attempt)
-                self._take(1)
-                self._begin(claim, None)
-        self._may_hold_more = False
+        for claim in await self._claiming.unconfirmed(claims.held_by, self._owner, self._running):
+            log.warning("job_claimed_unconfirmed", job_id=str(claim.job_id), attempt=claim.attempt)
+            self._take(1)
+            self._begin(claim, None)
 
     def _begin(self, claim: Claim, probed: str | None) -> None:
         work = asyncio.create_task(self._work_on(claim, probed))
