@@ -10,6 +10,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -21,19 +22,28 @@ STOP_MARGIN_S = 10.0
 _LONGEST_PAUSE_S = 5.0
 
 
+class _Helpers(ThreadPoolExecutor):
+    """Threads in which a loop looks names up, among other things. Who needs what a call returns awaits it, so
+    the loop ends without those that hang: a name server that is silent may keep one for a minute."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
 class LoopThread:
     """Starts once and stops once. All methods but those with an underscore may be called from any thread.
 
-    `owner` names it in the leases that it takes.
+    `owner` names it in the leases that it takes. `helpers`: how many names may be looked up at the same time.
     """
 
     _loop: asyncio.AbstractEventLoop
     _nudge: asyncio.Event
     _stop: asyncio.Event
 
-    def __init__(self, *, name: str) -> None:
+    def __init__(self, *, name: str, helpers: int | None = None) -> None:
         self.owner = f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._name = name
+        self._helpers = helpers
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
         self._has_started = threading.Event()
         self._drain_s = 0.0
@@ -82,6 +92,7 @@ class LoopThread:
 
     async def _begin(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(_Helpers(self._helpers, thread_name_prefix=f"{self._name}-helper"))
         self._nudge, self._stop = asyncio.Event(), asyncio.Event()
         await self._live()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from uuid import UUID
 
@@ -42,7 +41,8 @@ class WebhookSender(LoopThread):
     _caller: Caller
 
     def __init__(self) -> None:
-        super().__init__(name="webhook-sender")
+        # As many as there are calls: a name whose look-up hangs must not keep others waiting.
+        super().__init__(name="webhook-sender", helpers=CONCURRENCY)
         self._busy: Counter[UUID] = Counter()
         self._claiming: set[asyncio.Task[None]] = set()
         self._works: set[asyncio.Task[None]] = set()
@@ -51,8 +51,6 @@ class WebhookSender(LoopThread):
         self._sending: set[Claim] = set()
 
     async def _live(self) -> None:
-        # Names are looked up in threads of the loop, and a look-up that hangs must not keep others waiting.
-        self._loop.set_default_executor(ThreadPoolExecutor(CONCURRENCY, thread_name_prefix="webhook-look-up"))
         self._database = DatabaseThreads(count=_DATABASE_THREADS, name="webhook-sender")
         self._due = Claiming(self._database)
         self._caller = Caller(most=CONCURRENCY)

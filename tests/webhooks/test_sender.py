@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -412,6 +413,34 @@ def test_sender_that_stops_gives_back_what_it_is_claiming(
 
     delivery = WebhookDelivery.objects.get()
     assert (delivery.attempts, delivery.lease_expires_at) == (1, None)
+
+
+def test_sender_stops_though_a_name_is_still_being_looked_up(
+    key: ApiKey, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a name server that is silent; what the system does about that takes it a minute or more."""
+    settings.WEBHOOK_ZONES = parse_zones("apps=*.example")
+    is_looking, is_over, real = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def look_up(host: Any, *args: Any, **options: Any) -> Any:
+        if host == "silent.example":
+            is_looking.set()
+            is_over.wait(60)
+        return real(host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    new_endpoint(key, "http://silent.example/hooks")
+    end_job(key)
+    with sending() as running:
+        assert is_looking.wait(5)
+        began_at = time.monotonic()
+        running.stop(timeout_s=0)
+        took_s = time.monotonic() - began_at
+        is_over.set()
+
+    assert took_s < 5
+    assert WebhookAttempt.objects.get().outcome == AttemptOutcome.STOPPED
 
 
 def test_sender_that_stops_waits_for_answers_that_come(key: ApiKey) -> None:
