@@ -66,14 +66,12 @@ def send_test(endpoint: WebhookEndpoint, *, by_staff: bool = False) -> WebhookDe
 
     Raises EndpointSwitchedOff.
     """
-    now = timezone.now()
-    delivery = WebhookDelivery(
-        endpoint=endpoint, event=Event.TEST, created_at=now, next_attempt_at=now, round_began_at=now
-    )
+    delivery = WebhookDelivery(endpoint=endpoint, event=Event.TEST, created_at=timezone.now(), **_new_round())
     delivery.body = messages.test_body(delivery)
     with transaction.atomic():
         _call_now(endpoint.pk)
         delivery.save(force_insert=True)
+        delivery.refresh_from_db(fields=["next_attempt_at", "round_began_at"])
         transaction.on_commit(sender.wake_here, robust=True)
         if by_staff:
             _record(Action.WEBHOOK_TESTED, endpoint, {"message": messages.public_id(delivery)})

@@ -53,6 +53,19 @@ def test_pending_delivery_comes_forward(delivery: WebhookDelivery) -> None:
     assert len(claims.claim_due("sender", 1, {})) == 1
 
 
+@pytest.mark.parametrize("ahead_s", [-3600, 3600])
+def test_test_is_due_now_whatever_the_clock_of_this_process_says(
+    ahead_s: float, endpoint: WebhookEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = seconds_ago(-ahead_s)
+    monkeypatch.setattr(timezone, "now", lambda: wrong)
+
+    deliveries.send_test(endpoint)
+
+    (claim,) = claims.claim_due("sender", 1, {})
+    assert claim.round_age_s < 60
+
+
 def test_delivery_that_is_being_sent_is_not_claimed_twice(delivery: WebhookDelivery) -> None:
     claims.claim_due("sender", 1, {})
 
