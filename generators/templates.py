@@ -5,14 +5,15 @@
     {{^columns}} … {{/columns}}   once where the value is missing, null, false or empty
     {{.}}                         the item itself
     {{! a comment }}
+    {{=<% %>=}}                   from here on tags are <%name%>, so that {{ is text
 
-Inside a section names are looked up in the item first and in what is around it after that. A tag of a section
-or a comment that has a line to itself takes the line with it. https://mustache.github.io/mustache.5.html
+Inside a section names are looked up in the item first and in what is around it after that. A tag that has a
+line to itself, but for a value's, takes the line with it. https://mustache.github.io/mustache.5.html
 
 Our own, because the libraries (the sources of chevron 0.14 and pystache 0.6.8, read 2026-11) fall back to
-`getattr` where a name is no key, and call what they find; and what is good for pages, escaping, partials and
-other delimiters, is a hazard here. This one looks up names in mappings and does nothing else, and a value
-is never read as a template.
+`getattr` where a name is no key, and call what they find; and what is good for pages, escaping and partials,
+is a hazard here. This one looks up names in mappings and does nothing else, and a value is never read as a
+template.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ _TEXT_OF_STEP = 20
 
 _NAME = re.compile(r"[\w$@-]+(?:\.[\w$@-]+)*")
 _REST_OF_LINE = re.compile(r"[ \t]*(?:\r?\n|\Z)")
-_OWN_LINE = "#^/!"
-_FOREIGN = "{&>=<$"
+_DELIMITERS = re.compile(r"=\s*([^\s=]{1,10})\s+([^\s=]{1,10})\s*")
+_OWN_LINE = "#^/!="
+_FOREIGN = "{&><$"
 
 Path = tuple[str, ...]
 """The names from outside to inside; () is the item itself."""
@@ -113,6 +115,7 @@ class _Tag:
 class _Parser:
     def __init__(self, source: str) -> None:
         self._source = source
+        self._opening, self._closing = "{{", "}}"
         self._open = [_Open(None, [])]
 
     def nodes(self) -> tuple[_Node, ...]:
@@ -131,24 +134,37 @@ class _Parser:
         return tuple(self._open[0].inside)
 
     def _tags(self) -> Iterator[_Tag]:
-        at = self._source.find("{{")
+        at = self._source.find(self._opening)
         while at >= 0:
-            close = self._source.find("}}", at + 2)
-            if close < 0:
-                self._refuse(at, _("This tag has no }}."))
-            tag = self._tag(at, close)
+            tag = self._tag(at)
             yield tag
-            at = self._source.find("{{", tag.end)
+            at = self._source.find(self._opening, tag.end)
 
-    def _tag(self, at: int, close: int) -> _Tag:
-        inside = self._source[at + 2 : close]
+    def _tag(self, at: int) -> _Tag:
+        begin = at + len(self._opening)
+        closing = f"={self._closing}" if self._source.startswith("=", begin) else self._closing
+        close = self._source.find(closing, begin)
+        if close < 0:
+            self._refuse(at, _("This tag has no %(closing)s.") % {"closing": closing})
+        inside, end = self._source[begin:close], close + len(closing)
         sigil = inside[:1] if inside[:1] in (*_OWN_LINE, *_FOREIGN) else ""
         if sigil and sigil in _FOREIGN:
             told = _("There is no {{%(sigil)s here. A value is {{name}}: nothing in it is escaped.")
             self._refuse(at, told % {"sigil": sigil})
-        path = () if sigil == "!" else self._path(at, inside[len(sigil) :].strip())
-        start, end = self._extent(at, close + 2) if sigil else (at, close + 2)
+        path: Path = ()
+        if sigil == "=":
+            self._set_delimiters(at, inside)
+        elif sigil != "!":
+            path = self._path(at, inside[len(sigil) :].strip())
+        start, end = self._extent(at, end) if sigil else (at, end)
         return _Tag(sigil, path, at, start, end)
+
+    def _set_delimiters(self, at: int, inside: str) -> None:
+        found = _DELIMITERS.fullmatch(inside)
+        if found is None:
+            told = _("This tag sets how tags begin and end, such as %(example)s.")
+            self._refuse(at, told % {"example": "{{=<% %>=}}"})
+        self._opening, self._closing = found.groups()
 
     def _path(self, at: int, name: str) -> Path:
         if name == ".":
@@ -173,7 +189,7 @@ class _Parser:
             self._open[-1].inside.append(_Value(tag.path))
         elif tag.sigil == "/":
             self._close(tag)
-        elif tag.sigil != "!":
+        elif tag.sigil not in "!=":
             if len(self._open) > MAX_DEPTH:
                 self._refuse(tag.at, _("Sections are nested more than %(most)d deep.") % {"most": MAX_DEPTH})
             self._open.append(_Open(tag, []))

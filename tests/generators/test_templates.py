@@ -43,6 +43,10 @@ TABLE = {
         ("a{{! a comment\nof two lines }}b", "ab"),
         ("a } {b} { {c}} }}", "a } {b} { {c}} }}"),
         ("{{이름}}", ""),
+        ("{{=<% %>=}}Write {{name}} for <%name%>.", "Write {{name}} for outside."),
+        ("{{name}}{{= | | =}}{{x}}|name||={{ }}=|{{zero}}", "outside{{x}}outside0"),
+        ("{{#tags}}{{=[ ]=}}{{[.]}}[={{ }}=]{{/tags}}", "{{a}}{{b}}"),
+        ("{{={{ }}=}}{{name}}", "outside"),
     ],
 )  # fmt: skip
 def test_template_is_rendered(source: str, text: str) -> None:
@@ -50,7 +54,10 @@ def test_template_is_rendered(source: str, text: str) -> None:
 
 
 def test_tag_that_has_a_line_to_itself_takes_the_line_with_it() -> None:
-    source = "Columns:\n  {{#columns}}\n- {{name}}\n{{! not yet }}\n  {{/columns}}\nEnd {{#no}}\n{{/no}}"
+    source = (
+        "{{=<% %>=}}\nColumns:\n  <%#columns%>\n- <%name%>\n<%={{ }}=%>\n{{! not yet }}\n"
+        "  {{/columns}}\nEnd {{#no}}\n{{/no}}"
+    )
 
     assert parse(source).render(TABLE) == "Columns:\n- id\n- note\nEnd "
 
@@ -70,7 +77,12 @@ def test_tag_that_has_a_line_to_itself_takes_the_line_with_it() -> None:
         ("{{{a}}}", 1, 1, "{{{"),
         ("{{&a}}", 1, 1, "{{&"),
         ("{{> part}}", 1, 1, "{{>"),
-        ("{{=<% %>=}}", 1, 1, "{{="),
+        ("{{=<%=}}", 1, 1, "such as {{=<% %>=}}"),
+        ("{{=< % >=}}", 1, 1, "such as {{=<% %>=}}"),
+        ("{{=<% %>}}", 1, 1, "no =}}"),
+        ("{{=}}", 1, 1, "is none"),
+        ("{{=<% %>=}}\n<%name", 2, 1, "no %>"),
+        ("{{=<% %>=}}\n<%#a%>{{/a}}", 2, 1, "never closed"),
     ],
 )
 def test_template_that_cannot_be_read_is_refused_with_its_place(
