@@ -21,6 +21,17 @@ from .models import Generator
 from .recording import CONTENT_FIELDS, content_digest
 
 _TEXTS = ("description", "system_prompt", "prompt_template")
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "takes_messages": (bool,),
+    "output_kind": (str,),
+    "fence_language": (str,),
+    "allows_partial": (bool,),
+    "max_input_chars": (int,),
+    "max_output_chars": (int,),
+    "max_tokens": (int, type(None)),
+    "temperature": (int, float, type(None)),
+}
+"""What the model's fields would else make fit: "7", 7.5 and true become a number."""
 _MOST_WIDTH = 110
 
 
@@ -43,6 +54,8 @@ def read(text: str) -> Generator:
         raise Unreadable(_("The file must be a JSON object with a name."))
     if unknown := sorted(told.keys() - {"name", *CONTENT_FIELDS}):
         raise Unreadable(_("A generator has no %(names)s.") % {"names": ", ".join(unknown)})
+    if wrong := [name for name, kinds in _KINDS.items() if name in told and type(told[name]) not in kinds]:
+        raise Unreadable(_("%(name)s: This is not the kind of value that it must be.") % {"name": wrong[0]})
     row = Generator(
         **{name: _as_text(name, value) if name in _TEXTS else value for name, value in told.items()}
     )

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 from typing import Any, Final
 
@@ -97,6 +98,7 @@ def check(schema: Any) -> None:
     resolved = _Resolved(schema, [part for _path, part in parts])
     for path, part in parts:
         _check_part(part, path, resolved)
+    _require_no_circle(parts, resolved)
 
 
 def _require_small(schema: JsonObject) -> None:
@@ -156,15 +158,30 @@ class _Resolved:
             return None
         return found if isinstance(found, bool) or id(found) in self._checked else None
 
-    def leads_in_a_circle(self, part: Mapping[str, Any]) -> bool:
-        seen: set[int] = set()
-        at: Any = part
-        while isinstance(at, Mapping) and "$ref" in at:
-            if id(at) in seen:
-                return True
-            seen.add(id(at))
-            at = self.target(at["$ref"])
-        return False
+    def applied_with(self, part: Mapping[str, Any]) -> Iterator[Any]:
+        """The schemas that `part` applies to the very value that it is applied to."""
+        if "$ref" in part:
+            yield self.target(part["$ref"])
+        yield from (part[keyword] for keyword in ("else", "if", "not", "then") if keyword in part)
+        for keyword in ("allOf", "anyOf", "oneOf"):
+            yield from part.get(keyword, ())
+        yield from part.get("dependentSchemas", {}).values()
+
+
+def _require_no_circle(parts: Iterable[tuple[Path, Mapping[str, Any]]], resolved: _Resolved) -> None:
+    """Else applying the schema to one value would never end."""
+    known = {id(part): (path, part) for path, part in parts}
+    graph = {
+        number: [id(inner) for inner in resolved.applied_with(part) if isinstance(inner, Mapping)]
+        for number, (_path, part) in known.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        around = (known[number] for number in error.args[1])
+        place = next(joined((*path, "$ref")) for path, part in around if "$ref" in part)
+        told = _("This reference leads back to itself: nothing would ever fit.")
+        raise SchemaError(told, place=place) from None
 
 
 def _check_reference(part: Mapping[str, Any], path: Path, resolved: _Resolved) -> None:
@@ -174,8 +191,6 @@ def _check_reference(part: Mapping[str, Any], path: Path, resolved: _Resolved) -
         raise SchemaError(_("A reference points into the schema itself, such as #/$defs/name."), place=place)
     if resolved.target(reference) is None:
         raise SchemaError(_("There is no schema at %(place)s.") % {"place": reference[:100]}, place=place)
-    if resolved.leads_in_a_circle(part):
-        raise SchemaError(_("This reference leads back to itself: nothing would ever fit."), place=place)
 
 
 def _check_pattern(pattern: str, path: Path) -> None:

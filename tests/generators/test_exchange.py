@@ -65,6 +65,13 @@ def test_only_what_is_said_is_in_the_file() -> None:
         ('{"name": "form", "description": "\\u0000"}', "description: "),
         ('{"name": "form", "input_schema": null}', "input_schema: "),
         ('{"name": "form", "input_schema": 5}', "input_schema: "),
+        ('{"name": "form", "max_input_chars": "12"}', "max_input_chars: "),
+        ('{"name": "form", "max_input_chars": 1.5}', "max_input_chars: "),
+        ('{"name": "form", "max_tokens": true}', "max_tokens: "),
+        ('{"name": "form", "takes_messages": "true"}', "takes_messages: "),
+        ('{"name": "form", "fence_language": []}', "fence_language: "),
+        ('{"name": "form", "temperature": "0.5"}', "temperature: "),
+        ('{"name": "form", "name": "other"}', "“name” stands twice"),
     ],
 )
 def test_file_that_holds_no_generator_is_refused(text: str, told: str) -> None:

@@ -203,7 +203,6 @@ def both(reference: str) -> Any:
 @pytest.mark.parametrize(
     ("schema", "value"),
     [
-        ({"allOf": [{"$ref": "#"}]}, 1),
         (
             {
                 "$defs": {"a": {"properties": {"x": both("#/$defs/a")}, "required": ["y"]}},
@@ -215,7 +214,7 @@ def both(reference: str) -> Any:
         ({}, deep(100_000)),
         ({}, [0] * (schemas.MAX_VALUES + 1)),
     ],
-    ids=["endless", "multiplying", "deep", "very deep", "many"],
+    ids=["multiplying", "deep", "very deep", "many"],
 )
 def test_value_that_cannot_be_checked_within_bounds_does_not_fit(schema: Any, value: Any) -> None:
     check(schema)
@@ -237,3 +236,32 @@ def test_any_value_fits_or_has_a_fault_with_a_sentence(value: Any) -> None:
     fault = Validator(COLUMNS).first_fault(value)
 
     assert fault is None or (fault.problem and "does not fit its schema" not in fault.problem)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#"},
+        {"allOf": [{"$ref": "#"}]},
+        {"properties": {"a": {"anyOf": [{"type": "null"}, {"$ref": "#/properties/a"}]}}},
+        {"not": {"oneOf": [{"if": {"$ref": "#"}}]}},
+        {"dependentSchemas": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"then": {"$ref": "#"}}}},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}},
+    ],
+)
+def test_schema_that_is_applied_to_one_value_for_ever_is_refused(schema: Any) -> None:
+    with pytest.raises(SchemaError, match="leads back to itself") as caught:
+        check(schema)
+
+    assert caught.value.place.endswith("$ref")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "#"}}, "items": {"anyOf": [{"$ref": "#"}]}},
+        {"allOf": [{"$ref": "#/$defs/a"}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "object"}}},
+    ],
+)
+def test_schema_that_leads_to_itself_only_for_an_inner_value_is_fine(schema: Any) -> None:
+    check(schema)
