@@ -109,13 +109,21 @@ def spread(interval_s: float) -> float:
 
 
 async def forever(step: Callable[[], Awaitable[None]], *, name: str) -> None:
-    """Nothing ends it but being cancelled: a failing step is logged, and tried again after a pause."""
+    """Nothing ends it but being cancelled: a failing step is logged, and tried again after a pause.
+
+    So is one that was cancelled from inside, as by a future that it shares with somebody who was cancelled.
+    """
     failures = 0
     while True:
         try:
             await step()
             failures = 0
             continue
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            log.exception("runner_step_failed", step=name)
         except DATABASE_DOWN as error:
             log.error("runner_waits_for_database", step=name, error=str(error))
         except Exception:

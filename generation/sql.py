@@ -30,6 +30,11 @@ def in_seconds(seconds: float) -> str:
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now', '{float(seconds):+} seconds')"
 
 
+def skip_locked() -> str:
+    """For a SELECT whose rows are about to be changed: those that somebody else is changing are left out."""
+    return "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+
+
 def seconds_since(moment: str) -> str:
     """Null for null."""
     if connection.vendor == "postgresql":

@@ -69,8 +69,7 @@ def claim_due(owner: str, count: int) -> list[Claim]:
     exhausted: set[tuple[int, int]] = set()
     for _ in range(_MOST_ROUNDS):
         queue = lanes.read()
-        if queue.has_late:
-            _end_postponements()
+        if queue.has_late and _end_postponements():
             continue
         ready = [lane for lane in queue.lanes if (lane.priority, lane.key_id) not in exhausted]
         shares = lanes.share(ready, count - len(claims), aging_s=settings.GENERATION_AGING_S)
@@ -94,7 +93,8 @@ def held_by(owner: str) -> list[Claim]:
 
 def extend(claims: Iterable[Claim]) -> None:
     """Renews the leases of all claims that are still current."""
-    current(claims).update(lease_expires_at=sql.after(settings.GENERATION_LEASE_S))
+    with transaction.atomic():
+        _unlocked(claims).update(lease_expires_at=sql.after(settings.GENERATION_LEASE_S))
 
 
 def signals(claims: Sequence[Claim]) -> Signals:
@@ -116,9 +116,10 @@ def save_progress(running: Mapping[Claim, Progress]) -> None:
         When(pk=claim.job_id, attempt=claim.attempt, then=Value(min(progress.tokens, MOST_TOKENS), _TOKENS))
         for claim, progress in running.items()
     ]
-    current(running).update(
-        text=Case(*texts, default=F("text")), tokens_so_far=Case(*tokens, default=F("tokens_so_far"))
-    )
+    with transaction.atomic():
+        _unlocked(running).update(
+            text=Case(*texts, default=F("text")), tokens_so_far=Case(*tokens, default=F("tokens_so_far"))
+        )
 
 
 def current(claims: Iterable[Claim]) -> GenerationJobQuerySet:
@@ -129,14 +130,33 @@ def current(claims: Iterable[Claim]) -> GenerationJobQuerySet:
     return GenerationJob.objects.filter(conditions, status=JobStatus.IN_PROGRESS)
 
 
+def _unlocked(claims: Iterable[Claim]) -> GenerationJobQuerySet:
+    """The current ones but for those that somebody changes at this moment: one row must not keep the others
+    waiting, nor two who change several wait for each other. Call it in a transaction."""
+    rows = current(claims).select_for_update(skip_locked=True)
+    return GenerationJob.objects.filter(pk__in=list(rows.values_list("pk", flat=True)))
+
+
 def owned(claim: Claim) -> GenerationJobQuerySet:
     """Its row, whatever has become of the job, if nobody has claimed it since."""
     return GenerationJob.objects.filter(pk=claim.job_id, lease_owner=claim.owner, attempt=claim.attempt)
 
 
-def _end_postponements() -> None:
-    """Puts the jobs back into the queue whose time has come."""
-    GenerationJob.objects.filter(status=JobStatus.QUEUED, run_after__lte=Now()).update(run_after=None)
+def _end_postponements() -> bool:
+    """Puts the jobs back into the queue whose time has come. False: there was none but those that somebody
+    else has locked, which have to wait for another time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_END_POSTPONEMENTS.format(now=sql.now(), skip_locked=sql.skip_locked()), [])
+        return bool(cursor.rowcount)  # SQLite does not count here, nor does it leave any out: -1
+
+
+_END_POSTPONEMENTS = """
+WITH late AS (
+    SELECT id FROM generation_generationjob
+    WHERE status = 'queued' AND run_after IS NOT NULL AND run_after <= {now} {skip_locked}
+)
+UPDATE generation_generationjob SET run_after = NULL WHERE id IN (SELECT id FROM late)
+"""
 
 
 def _short(shares: Mapping[Lane, int], taken: Sequence[Claim]) -> list[Lane]:

@@ -1,17 +1,18 @@
 """Jobs that nobody works on any more: leases that ran out, and jobs that waited past their deadline.
 
-sweeping.py looks for them now and then, in one process at a time. The updates are conditional, so if two
+sweeping.py looks for them now and then, in one process at a time. What is ended is locked first, so if two
 should look at once each thing is done once all the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from ..failures import API_ERRORS
@@ -21,38 +22,48 @@ from . import attempts, endings
 log = structlog.get_logger(__name__)
 
 _BATCH = 200
-_EXPIRED = Q(status=JobStatus.IN_PROGRESS, lease_expires_at__lt=Now())
 _OVERDUE = Q(deadline_at__lte=Now())
 
 
 def reap() -> int:
     """How many jobs were taken back or ended. A job with an expired lease is queued again, unless it was
     asked to be cancelled, is past its deadline, or has already cost too many workers their lives."""
-    ended = _end_overdue()
-    while expired := _expired_leases():
-        ended += sum(_end_lease(job) for job in expired)
-        if len(expired) < _BATCH:
+    return sum(_batch_by_batch(end) for end in (_end_waiting_for_model, _end_overdue, _end_leases))
+
+
+def _batch_by_batch(end: Callable[[], int]) -> int:
+    ended = 0
+    while batch := end():
+        ended += batch
+        if batch < _BATCH:
             break
     return ended
 
 
-def _expired_leases() -> list[GenerationJob]:
-    expired = GenerationJob.objects.filter(_EXPIRED)
-    return list(expired.defer("request", "text").annotate(is_overdue=_OVERDUE)[:_BATCH])
+def _batch(jobs: QuerySet[GenerationJob]) -> QuerySet[GenerationJob]:
+    """Some of these jobs, locked. Those that somebody else has locked are left out: else a worker that is
+    frozen while it stores a result would keep everybody from taking back what the others have lost."""
+    return jobs.select_for_update(skip_locked=True)[:_BATCH]
 
 
-def _end_lease(job: Any) -> int:
-    row = GenerationJob.objects.filter(_EXPIRED, pk=job.pk, lease_owner=job.lease_owner, attempt=job.attempt)
-    what, fields = _ending(job)
+def _end_leases() -> int:
+    expired = GenerationJob.objects.filter(status=JobStatus.IN_PROGRESS, lease_expires_at__lt=Now())
+    seen = expired.defer("request", "text").annotate(is_overdue=_OVERDUE)
     with transaction.atomic():
-        ended = row.update(lost_leases=F("lost_leases") + 1, **fields)
-        if ended:
-            attempts.record([attempts.lost(job)])
-    if ended:
+        jobs = list(_batch(seen))
+        endings_of = [_end_lease(job) for job in jobs]
+        attempts.record([attempts.lost(job) for job in jobs])
+    for job, what in zip(jobs, endings_of, strict=True):
         log.warning(
             "lease_lost", job_id=str(job.pk), lease_owner=job.lease_owner, attempt=job.attempt, job_is=what
         )
-    return ended
+    return len(jobs)
+
+
+def _end_lease(job: GenerationJob) -> str:
+    what, fields = _ending(job)
+    GenerationJob.objects.filter(pk=job.pk).update(lost_leases=F("lost_leases") + 1, **fields)
+    return what
 
 
 def _ending(job: Any) -> tuple[str, dict[str, Any]]:
@@ -67,15 +78,25 @@ def _ending(job: Any) -> tuple[str, dict[str, Any]]:
     return "queued", {**endings.requeued(), "run_after": None}
 
 
+def _end_waiting_for_model() -> int:
+    return _end_queued(Q(postponements__gt=0), **_error("backend_unavailable"))
+
+
 def _end_overdue() -> int:
-    overdue = GenerationJob.objects.filter(_OVERDUE, status=JobStatus.QUEUED)
-    waited_for_model = overdue.filter(postponements__gt=0)
-    ended = waited_for_model.update(**_error("backend_unavailable"))
-    ended += overdue.update(
-        **_error("expired"), failure_detail="No worker had room for it before its deadline."
+    return _end_queued(
+        Q(postponements=0),
+        **_error("expired"),
+        failure_detail="No worker had room for it before its deadline.",
     )
+
+
+def _end_queued(which: Q, **fields: Any) -> int:
+    overdue = GenerationJob.objects.filter(which, _OVERDUE, status=JobStatus.QUEUED)
+    with transaction.atomic():
+        ids = list(_batch(overdue).values_list("pk", flat=True))
+        ended = GenerationJob.objects.filter(pk__in=ids).update(**fields)
     if ended:
-        log.warning("jobs_overdue", failed=ended)
+        log.warning("jobs_overdue", failed=ended, code=fields["error_code"])
     return ended
 
 

@@ -1,20 +1,16 @@
-"""What a runner does beside the jobs: leases, cancellations, progress, and the sweeping."""
+"""What a runner does beside the jobs, about once a second: leases, cancellations, progress, breakers."""
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 from django.conf import settings
 
 from background.database_threads import DatabaseThreads
-from background.looping import spread
-from epochs.outages import DATABASE_DOWN
 
 from ..queue import claims
 from ..queue.claims import Claim
 from ..queue.outcomes import NOTHING_YET, Progress
-from . import sweeping
 from .gate import Gate
 from .slots import Interruption, Slots
 
@@ -22,14 +18,12 @@ from .slots import Interruption, Slots
 class Keeper:
     """`tick()` is called about once a second."""
 
-    def __init__(self, database: DatabaseThreads, slots: Slots, gate: Gate, *, owner: str) -> None:
+    def __init__(self, database: DatabaseThreads, slots: Slots, gate: Gate) -> None:
         self._database = database
         self._slots = slots
         self._gate = gate
-        self._owner = owner
         self._stored: dict[Claim, Progress] = {}
         self._extend_at = 0.0
-        self._sweep_at = 0.0
 
     async def tick(self) -> bool:
         """True if there may be jobs in the queue that were not there before."""
@@ -38,13 +32,7 @@ class Keeper:
             await self._extend(tuple(running))
             await self._interrupt(tuple(running))
         await self._save_progress(running)
-        has_reopened = await self._gate.refresh()
-        return await self._sweep() or has_reopened
-
-    async def close(self) -> None:
-        """Lets another worker do the sweeping at once."""
-        with contextlib.suppress(*DATABASE_DOWN):
-            await self._database.run(sweeping.release, self._owner)
+        return await self._gate.refresh()
 
     async def _extend(self, running: tuple[Claim, ...]) -> None:
         if time.monotonic() >= self._extend_at:
@@ -67,9 +55,3 @@ class Keeper:
         if further:
             await self._database.run(claims.save_progress, further)
         self._stored = running
-
-    async def _sweep(self) -> bool:
-        if time.monotonic() < self._sweep_at:
-            return False
-        self._sweep_at = time.monotonic() + spread(sweeping.period_s())
-        return bool(await self._database.run(sweeping.sweep, self._owner))

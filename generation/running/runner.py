@@ -7,6 +7,7 @@ and keeps their leases. Waiting for models costs no threads: only the database h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import structlog
 from django.conf import settings
@@ -14,9 +15,11 @@ from django.conf import settings
 from background.database_threads import DatabaseThreads
 from background.looping import STOP_MARGIN_S, LoopThread, forever, spread
 from epochs.models import Role
+from epochs.outages import DATABASE_DOWN
 from epochs.reporting import ProcessReporter
 from llmconfigs.active import close_backends, follow
 
+from . import sweeping
 from .gate import Gate
 from .keeper import Keeper
 from .slots import Slots
@@ -28,6 +31,7 @@ _TICK_S = 1.0
 
 
 class JobRunner(LoopThread):
+    _database: DatabaseThreads
     _slots: Slots
     _keeper: Keeper
 
@@ -36,22 +40,23 @@ class JobRunner(LoopThread):
         self._concurrency = concurrency or settings.GENERATION_CONCURRENCY
 
     async def _live(self) -> None:
-        database = DatabaseThreads(count=_DATABASE_THREADS, name="job-runner")
+        database = self._database = DatabaseThreads(count=_DATABASE_THREADS, name="job-runner")
         gate = Gate(database)
         self._slots = Slots(
             database, gate, owner=self.owner, count=self._concurrency, on_free=self._nudge.set
         )
-        self._keeper = Keeper(database, self._slots, gate, owner=self.owner)
+        self._keeper = Keeper(database, self._slots, gate)
         self._has_started.set()
         log.info("runner_started", owner=self.owner, concurrency=self._concurrency)
-        polling = asyncio.create_task(forever(self._poll, name="poll"))
-        keeping = asyncio.create_task(forever(self._keep, name="keep"))
+        steps = (self._poll, self._keep, self._sweep)
+        tasks = {asyncio.create_task(forever(step, name=step.__name__.strip("_"))) for step in steps}
         await self._stop.wait()
         await self._slots.drain(timeout_s=self._drain_s)
-        for task in (polling, keeping):
+        for task in tasks:
             task.cancel()
-        await asyncio.wait({polling, keeping})
-        await self._keeper.close()
+        await asyncio.wait(tasks)
+        with contextlib.suppress(*DATABASE_DOWN):  # another worker sweeps at once
+            await database.run(sweeping.release, self.owner)
         await close_backends()
         await asyncio.to_thread(database.stop, timeout_s=STOP_MARGIN_S / 2)
         log.info("runner_stopped", owner=self.owner)
@@ -65,6 +70,12 @@ class JobRunner(LoopThread):
         if await self._keeper.tick():
             self._nudge.set()
         await asyncio.sleep(min(_TICK_S, settings.GENERATION_LEASE_S / 3))
+
+    async def _sweep(self) -> None:
+        """Apart from the keeping: it may take long, and leases and cancellations cannot wait for it."""
+        if await self._database.run(sweeping.sweep, self.owner):
+            self._nudge.set()
+        await asyncio.sleep(spread(sweeping.period_s()))
 
 
 _here: JobRunner | None = None

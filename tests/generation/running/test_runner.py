@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
 from generation.queue import claims, endings
 from generation.requests import GenerationRequest
-from generation.running import execution, runner
+from generation.running import execution, runner, sweeping
 from llmbackends.errors import BackendUnavailable
 from llmbackends.types import ChatChunk, TokenUsage
 from tests.generation.jobs import queue_job, wait_for_status, wait_until
@@ -142,6 +143,36 @@ def test_runner_keeps_the_lease_of_a_long_job(
 
     assert (job.status, job.attempt, job.lost_leases) == (JobStatus.IN_PROGRESS, 1, 0)
     assert len(backend.requests) == 1
+
+
+def test_runner_keeps_leases_and_cancels_while_it_sweeps(
+    backend: ScriptedBackend, key: ApiKey, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.GENERATION_LEASE_S = 2
+    sweeps, is_over = threading.Event(), threading.Event()
+
+    def sweep_long(owner: str) -> int:
+        sweeps.set()
+        assert is_over.wait(20)
+        return 0
+
+    monkeypatch.setattr(sweeping, "sweep", sweep_long)
+    backend.stream_steps = [ChatChunk("Half"), FOREVER]
+    job = queue_job(key)
+
+    def is_extended() -> bool:
+        job.refresh_from_db()
+        assert job.lease_expires_at is not None
+        assert job.claimed_at is not None
+        return job.lease_expires_at - job.claimed_at > timedelta(seconds=3)
+
+    with running():
+        wait_until(backend.waiting.is_set)
+        assert sweeps.wait(10)
+        wait_until(is_extended, timeout_s=5)
+        submission.cancel(job)
+        wait_for_status(job, JobStatus.CANCELLED, timeout_s=5)
+        is_over.set()
 
 
 def test_runner_takes_over_the_job_of_a_worker_that_died(backend: ScriptedBackend, key: ApiKey) -> None:
