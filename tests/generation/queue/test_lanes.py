@@ -67,6 +67,25 @@ def test_share_lifts_the_lanes_of_a_priority_together() -> None:
     assert share([old, B], 1, aging_s=60) == {B: 1}
 
 
+def test_share_lifts_with_a_priority_those_that_were_more_urgent() -> None:
+    """Else the many old jobs of one key would stand before the new one of another that is more urgent."""
+    old, new = replace(A, priority=5, waited_s=500, idle_s=1), replace(B, priority=3)
+
+    assert share([old, new], 1, aging_s=60) == {new: 1}
+
+
+def test_share_of_a_key_gives_what_age_has_lifted_before_what_was_lifted_with_it() -> None:
+    old, new = replace(A, priority=5, waited_s=500), replace(A, priority=3, waited_s=1)
+
+    assert share([new, old], 1, aging_s=60) == {old: 1}
+
+
+def test_share_takes_a_job_of_a_clock_that_is_ahead_for_a_new_one() -> None:
+    ahead, other = replace(A, priority=2, waited_s=-30), replace(B, priority=3, waited_s=50)
+
+    assert share([ahead, other], 1, aging_s=60) == {ahead: 1}
+
+
 def test_share_of_nothing_is_nothing() -> None:
     assert share([], 5, aging_s=60) == {}
 
@@ -86,9 +105,54 @@ def test_lanes_have_the_oldest_job_the_running_ones_and_the_last_turn(key: ApiKe
     assert (found[3, other_key.pk].running, found[3, other_key.pk].idle_s) == (0, inf)
 
 
+@pytest.fixture
+def many_keys(key: ApiKey, other_key: ApiKey) -> list[ApiKey]:
+    more = [issuing.issue(name=f"More {number}", scopes=["generate"]).key for number in range(5)]
+    return [key, other_key, *more]
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.999])
+def test_lanes_are_all_lanes_wherever_the_reading_begins(many_keys: list[ApiKey], chance: float) -> None:
+    for each in many_keys:
+        for priority in (1, 3, 5):
+            queue_job(each, priority=priority)
+
+    found = [(lane.priority, lane.key_id) for lane in lanes.read(chance=lambda: chance).lanes]
+
+    assert sorted(found) == sorted((priority, each.pk) for each in many_keys for priority in (1, 3, 5))
+
+
+def test_lanes_of_more_keys_than_are_read_are_some_of_each_priority_and_others_each_time(
+    many_keys: list[ApiKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "MOST", 1)
+    for each in many_keys:
+        queue_job(each, priority=2)
+        queue_job(each, priority=4)
+    last = many_keys[-1].pk
+
+    read = [lanes.read(chance=lambda key=each: (key.pk - 0.9) / last).lanes for each in many_keys]  # type: ignore[misc]
+
+    assert max(len(found) for found in read) == 4
+    assert all({lane.priority for lane in found} == {2, 4} for found in read)
+    assert {lane.key_id for found in read for lane in found} == {each.pk for each in many_keys}
+
+
 def test_one_job_of_a_key_does_not_wait_for_the_many_of_another(key: ApiKey, other_key: ApiKey) -> None:
     for _ in range(50):
         queue_job(key)
+    claim_due("worker", 4)
+    lonely = queue_job(other_key)
+
+    assert [claim.job_id for claim in claim_due("worker", 1)] == [lonely.pk]
+
+
+def test_one_job_of_a_key_does_not_wait_for_the_old_and_less_urgent_ones_of_another(
+    key: ApiKey, other_key: ApiKey
+) -> None:
+    for _ in range(20):
+        queue_job(key, priority=5)
+    GenerationJob.objects.update(created_at=seconds_ago(3600))
     claim_due("worker", 4)
     lonely = queue_job(other_key)
 
@@ -162,7 +226,8 @@ def test_claim_reads_the_index_and_never_the_queue(key: ApiKey, other_key: ApiKe
         cursor.execute("ANALYZE generation_generationjob")
         cursor.execute(
             "EXPLAIN (ANALYZE, BUFFERS OFF, COSTS OFF) "
-            + lanes._LANES.format(now="now()", waited="0.0", idle="0.0")
+            + lanes._LANES.format(now="now()", waited="0.0", idle="0.0", most=lanes.MOST),
+            [0.5],
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
 
