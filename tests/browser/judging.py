@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 _GRAVE = ("serious", "critical")
@@ -29,7 +29,9 @@ _STANDING_OUT = """
         .filter(each => each.scrollWidth > innerWidth || each.getBoundingClientRect().right > innerWidth)
         .map(each => each.outerHTML.slice(0, 100)).slice(-5)
 """
-_axe = Axe()
+# Into each page once, and of what it finds nothing else is fetched: both take longer than to look.
+_IS_THERE = "typeof axe !== 'undefined'"
+_FIND = "async rules => (await axe.run(rules)).violations"
 
 
 def assert_accessible(page: Page) -> None:
@@ -55,11 +57,12 @@ def assert_fits(page: Page, width: int) -> None:
     page.set_viewport_size(cast(Any, size))
 
 
-def _faults(page: Any, rules: dict[str, Any]) -> list[str]:
-    violations = page._thread.do(_axe.run, page, options=rules).response["violations"]
+def _faults(page: Page, rules: dict[str, Any]) -> list[str]:
+    if not page.evaluate(_IS_THERE):
+        page.evaluate(AXE_SCRIPT)
     return [
         f"{each['id']} ({each['impact']}): {each['help']}\n" + "\n".join(_places(each))
-        for each in violations
+        for each in page.evaluate(_FIND, rules)
         if each["impact"] in _GRAVE
     ]
 
