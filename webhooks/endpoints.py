@@ -10,11 +10,11 @@ import base64
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apikeys.models import ApiKey
@@ -22,6 +22,7 @@ from audit import trail
 from audit.actions import Action
 from audit.changes import CHANGED
 from audit.trail import Subject
+from generation import sql
 from llmbackends.secret import Secret
 
 from . import deliveries, policy, signing
@@ -117,15 +118,16 @@ def rotate_secret(endpoint: WebhookEndpoint, *, keep_old_for_s: float = KEEP_OLD
         )
     secret = _new_secret()
     with transaction.atomic():
-        stored, now = _locked(endpoint), timezone.now()
+        stored = _locked(endpoint)
         if stored.secret != endpoint.secret:
             raise SecretRotated
-        if keep_old_for_s and _has_previous_secret(stored, now):
+        if keep_old_for_s and _has_previous_secret(stored):
             raise SecretsInUse
         stored.previous_secret = stored.secret if keep_old_for_s else Secret("")
-        stored.previous_secret_until = now + timedelta(seconds=keep_old_for_s) if keep_old_for_s else None
+        stored.previous_secret_until = sql.after(keep_old_for_s) if keep_old_for_s else None
         stored.secret = secret
         stored.save(update_fields=["secret", "previous_secret", "previous_secret_until", "updated_at"])
+        stored.refresh_from_db(fields=["previous_secret_until"])
         details = {"old_valid_for_s": keep_old_for_s}
         trail.record(Action.WEBHOOK_SECRET_ROTATED, subject_of(stored), details=details)
     return Issued(stored, secret)
@@ -275,9 +277,9 @@ def _disable(endpoint: WebhookEndpoint, because: DisabledBecause) -> None:
     endpoint.disabled_because = because
 
 
-def _has_previous_secret(endpoint: WebhookEndpoint, now: datetime) -> bool:
-    until = endpoint.previous_secret_until
-    return bool(endpoint.previous_secret) and until is not None and until > now
+def _has_previous_secret(endpoint: WebhookEndpoint) -> bool:
+    """By the clock that the senders go by."""
+    return WebhookEndpoint.objects.filter(pk=endpoint.pk, previous_secret_until__gt=Now()).exists()
 
 
 def _because(endpoint: WebhookEndpoint) -> dict[str, str]:

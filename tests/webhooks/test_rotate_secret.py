@@ -29,6 +29,22 @@ def test_old_secret_stays_valid_for_a_day() -> None:
     assert timedelta(hours=23) < stored.previous_secret_until - now <= timedelta(hours=24)
 
 
+@pytest.mark.parametrize("behind_s", [-3600, 3600])
+def test_old_secret_stays_valid_for_that_long_by_the_clock_that_the_senders_go_by(
+    behind_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now - timedelta(seconds=behind_s))
+    first = registered()
+
+    second = endpoints.rotate_secret(first.endpoint, keep_old_for_s=60)
+
+    assert second.endpoint.previous_secret_until
+    assert abs(second.endpoint.previous_secret_until - now - timedelta(seconds=60)) < timedelta(seconds=10)
+    with pytest.raises(SecretsInUse):
+        endpoints.rotate_secret(second.endpoint, keep_old_for_s=60)
+
+
 def test_old_secret_ends_at_once_if_so_asked() -> None:
     first = registered()
 
