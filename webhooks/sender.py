@@ -67,7 +67,7 @@ class WebhookSender(LoopThread):
         with contextlib.suppress(*DATABASE_DOWN):
             await self._database.run(sweeping.release, self.owner)
         await self._caller.aclose()
-        await asyncio.to_thread(self._database.stop, timeout_s=STOP_MARGIN_S / 2)
+        self._database.stop(timeout_s=STOP_MARGIN_S / 2)  # the helpers may all hang in a look-up
         log.info("webhook_sender_stopped", owner=self.owner)
 
     def _on_wake(self) -> None:
