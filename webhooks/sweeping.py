@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -20,6 +20,7 @@ from .models import DeliveryStatus, GivenUpBecause, WebhookAttempt, WebhookDeliv
 NAME = "webhook-sweeper"
 PERIOD_S = 60.0
 _BATCH = 500
+_GIVEN_UP_AT_ONCE = 2000
 _MOST_BATCHES = 20
 _REMOVED_FOR_S = 3600.0
 """A job that ended while its endpoint was being removed may have made a delivery a moment later."""
@@ -63,17 +64,27 @@ def _give_up(because: GivenUpBecause, of_endpoint: Q, of_delivery: Q) -> int:
     endpoints = WebhookEndpoint.objects.filter(of_endpoint, Exists(waiting.filter(endpoint=OuterRef("pk"))))
     given_up = 0
     for endpoint_id in list(endpoints.values_list("pk", flat=True)):
-        with transaction.atomic():
-            _lock({endpoint_id})
-            if WebhookEndpoint.objects.filter(of_endpoint, pk=endpoint_id).exists():  # still
-                given_up += waiting.filter(endpoint=endpoint_id).update(
-                    status=DeliveryStatus.FAILED,
-                    given_up_because=because,
-                    finished_at=Now(),
-                    next_attempt_at=None,
-                    lease_expires_at=None,
-                )
+        while some := _give_up_some(because, endpoint_id, of_endpoint, waiting):
+            given_up += some
     return given_up
+
+
+def _give_up_some(
+    because: GivenUpBecause, endpoint_id: UUID, of_endpoint: Q, waiting: QuerySet[WebhookDelivery]
+) -> int:
+    """Not all at once: meanwhile no sender stores what became of the others."""
+    with transaction.atomic():
+        _lock({endpoint_id})
+        if not WebhookEndpoint.objects.filter(of_endpoint, pk=endpoint_id).exists():  # any more
+            return 0
+        picked = list(waiting.filter(endpoint=endpoint_id).values_list("pk", flat=True)[:_GIVEN_UP_AT_ONCE])
+        return waiting.filter(pk__in=picked).update(
+            status=DeliveryStatus.FAILED,
+            given_up_because=because,
+            finished_at=Now(),
+            next_attempt_at=None,
+            lease_expires_at=None,
+        )
 
 
 def delete_old() -> bool:

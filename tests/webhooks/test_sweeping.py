@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apikeys import issuing
@@ -130,6 +132,21 @@ def test_what_is_never_sent_any_more_ends_at_once_and_says_why(
         removed.pk: (DeliveryStatus.FAILED, GivenUpBecause.REMOVED),
         kept.pk: (DeliveryStatus.PENDING, ""),
     }
+
+
+def test_many_are_given_up_in_several_short_transactions(
+    delivery: WebhookDelivery, key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        a_delivery(delivery.endpoint)
+    issuing.revoke(key)
+    monkeypatch.setattr(sweeping, "_GIVEN_UP_AT_ONCE", 2)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert sweeping.give_up() == 5
+
+    updates = [each for each in queries if each["sql"].startswith('UPDATE "webhooks_webhookdelivery"')]
+    assert len(updates) >= 3
 
 
 def test_what_was_given_up_and_is_sent_again_has_not_been_given_up(delivery: WebhookDelivery) -> None:
