@@ -284,7 +284,7 @@ ANTHROPIC = Provider(
     chat_path="/messages",
     models_path="/models",
     check=CheckCall("/models"),
-    features=frozenset({Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES}),
+    features=frozenset({Feature.TOOLS, Feature.TOOL_CHOICE, Feature.IMAGES, Feature.JSON_SCHEMA}),
     parameters=parameters(
         "temperature", "top_p", "top_k", "max_tokens", "stop",
         temperature={"type": "number", "minimum": 0, "maximum": 1},

@@ -1,7 +1,9 @@
 """Anthropic's Messages language. Source: https://docs.anthropic.com/en/api/messages.
 
 System messages, wherever they stand, become the top-level `system`; what stands in a row for one role
-becomes one turn. It has no bare prompt, no seed, no penalties and no `strict` tools.
+becomes one turn. It has no bare prompt, no seed, no penalties and no `strict` tools. An answer can be held to
+a schema, but not to just any JSON, and older models refuse the former too
+(https://platform.claude.com/docs/en/build-with-claude/structured-outputs, read 2026-11).
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ def encode(
         body["system"] = system
     body["messages"] = _turns(request.as_messages)
     body |= dict(_tools(request))
+    body |= dict(_output(request))
     if stream:
         body["stream"] = True
     return WireCall(body)
@@ -147,6 +150,12 @@ def _tools(request: ChatRequest) -> Iterator[tuple[str, Any]]:
         yield "tools", [_tool(tool) for tool in request.tools]
     if request.tool_choice is not None:
         yield "tool_choice", _tool_choice(request.tool_choice)
+
+
+def _output(request: ChatRequest) -> Iterator[tuple[str, Any]]:
+    wanted = request.response_format
+    if wanted is not None and wanted.kind == "json_schema":
+        yield "output_config", {"format": {"type": "json_schema", "schema": wanted.schema}}
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

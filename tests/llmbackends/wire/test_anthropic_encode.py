@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from llmbackends.errors import UnsupportedFeature
-from llmbackends.types import ChatRequest, ImagePart, Message, Sampling, TextPart, ToolCall, ToolChoice
+from llmbackends.types import (
+    ChatRequest,
+    ImagePart,
+    Message,
+    ResponseFormat,
+    Sampling,
+    TextPart,
+    ToolCall,
+    ToolChoice,
+)
 from llmbackends.wire import WireCall, anthropic_messages
 
 from .conversations import CLOCK, FULL_SAMPLING, IMAGE, TOOL_TURNS, USER, WEATHER, WEATHER_SCHEMA
@@ -157,3 +166,20 @@ def test_chat_stream_is_asked_for() -> None:
 def test_prompt_is_one_user_message() -> None:
     body = encode(ChatRequest(prompt="Once", sampling=Sampling(max_tokens=1))).body
     assert body["messages"] == [{"role": "user", "content": [text("Once")]}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (
+            ResponseFormat("json_schema", "city", WEATHER_SCHEMA),
+            {"output_config": {"format": {"type": "json_schema", "schema": WEATHER_SCHEMA}}},
+        ),
+        (ResponseFormat("text"), {}),
+        (None, {}),
+    ],
+)
+def test_schema_of_the_answer_travels(wanted: ResponseFormat | None, expected: Any) -> None:
+    body = encode(ChatRequest((USER,), response_format=wanted)).body
+
+    assert {name: body[name] for name in body if name == "output_config"} == expected
