@@ -64,5 +64,6 @@ _BODY = {
 _FIELD = {
     "missing": "The field {param} is missing.",
     "extra_forbidden": "There is no field {param}. Remove it, or correct its name.",
+    "dict_type": "The field {param} must be a JSON object.",
     "string_unicode": "The field {param} holds half of a surrogate pair, which is not valid Unicode text.",
 }

@@ -192,7 +192,10 @@ def test_input_that_does_not_fit_is_refused_with_its_place(member: Caller) -> No
     assert refused(member, generator="ui", prompt="A form")[1] == "prompt"
     assert refused(member, generator="ui", messages=[{"role": "user", "content": "a"}])[1] == "messages"
     assert refused(member, generator="ui", input={"table": "\x00"})[1] == "input"
-    assert refused(member, generator="ui", input=[])[1] == "input"
+    assert refused(member, generator="ui", input=[])[1:] == (
+        "input",
+        "The field input must be a JSON object.",
+    )
 
 
 @pytest.mark.parametrize(
