@@ -24,6 +24,7 @@ from llmbackends.types import (
     ChunkCollector,
     Feature,
     FinishReason,
+    ResponseFormat,
     TokenUsage,
     ToolCall,
 )
@@ -162,27 +163,34 @@ class Generating:
     async def _opened(
         self, completion: Completion, ask: _Ask
     ) -> AsyncGenerator[AsyncIterator[ChatChunk], None]:
-        """Entering waits for the first chunk, and asks again in words alone where the service refuses to be
-        held to the schema: each knows another part of JSON Schema, and a model may know none of it.
-        A service that did so a while ago is asked in words alone at once."""
+        """Entering waits for the first chunk, and asks again with less where the service refuses to be held
+        to the form, at last in words alone: each knows another part of JSON Schema, and a model may know none
+        of it. What it refused a while ago it is not asked at all."""
+        active = completion.active
+        refused: list[ResponseFormat] = []
         async with AsyncExitStack() as stack:
-            self._request = await effort.here_or_beside(ask, self._features)
-            if refused_formats.is_refused(completion.active, self._request.response_format):
-                self._features = ()
+            while True:
                 self._request = await effort.here_or_beside(ask, self._features)
-            try:
-                chunks = await stack.enter_async_context(completion.stream_ours(self._request))
-            except RequestError as error:
-                refused = self._request.response_format
-                if refused is None or isinstance(error, ContextLengthExceeded):
-                    raise
-                log.warning("output_format_refused", error=str(error), config=completion.active.config_name)
-                self._features = ()
-                self._request = await effort.here_or_beside(ask, self._features)
-                chunks = await stack.enter_async_context(completion.stream_ours(self._request))
-                # It takes the rest, so it was the form that it would not have.
-                refused_formats.note(completion.active, refused)
+                wanted = self._request.response_format
+                if not refused_formats.is_refused(active, wanted):
+                    try:
+                        chunks = await stack.enter_async_context(completion.stream_ours(self._request))
+                        break
+                    except RequestError as error:
+                        if wanted is None or isinstance(error, ContextLengthExceeded):
+                            raise
+                        log.warning("output_format_refused", error=str(error), config=active.config_name)
+                        refused.append(wanted)
+                self._features = _without(self._features, wanted)
+            for each in refused:  # it takes the rest, so it was the form that it would not have
+                refused_formats.note(active, each)
             yield chunks
+
+
+def _without(features: Collection[Feature], refused: ResponseFormat | None) -> Collection[Feature]:
+    """With the next weaker form, if there is one."""
+    is_schema = refused is not None and refused.kind == "json_schema"
+    return set(features) & {Feature.JSON_OBJECT} if is_schema else ()
 
 
 class _Try:

@@ -156,7 +156,7 @@ def test_service_that_refuses_the_schema_is_asked_in_words(
 def test_service_that_refused_the_schema_is_not_asked_with_it_again_for_a_while(
     backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend.features = frozenset({Feature.JSON_SCHEMA, Feature.JSON_OBJECT})
+    backend.features = frozenset({Feature.JSON_SCHEMA})
     backend.streams = [GOOD] * 4
     backend.entering = [errors.RequestError("no such schema")]
 
@@ -167,12 +167,43 @@ def test_service_that_refused_the_schema_is_not_asked_with_it_again_for_a_while(
     monkeypatch.setattr(time, "monotonic", lambda: later)
     generated(other)
 
-    assert [request.response_format is None for request in backend.requests] == [
-        *(False, True),  # refused, and in words
-        True,
-        False,  # which says nothing of another schema
-        False,  # long after that
+    assert kinds_of(backend) == [
+        *("json_schema", None),  # refused, and in words
+        None,
+        "json_schema",  # which says nothing of another schema
+        "json_schema",  # long after that
     ]
+
+
+def test_service_that_refuses_the_schema_is_held_to_json_if_it_can_be(backend: ScriptedBackend) -> None:
+    """Most models of a service may know the one and not the other."""
+    backend.features = frozenset({Feature.JSON_SCHEMA, Feature.JSON_OBJECT})
+    backend.entering = [errors.RequestError("no such schema")]
+    backend.streams = [GOOD] * 2
+
+    wanted = definition(output_kind="json", output_schema={"type": "object", "required": ["a"]})
+    generated(wanted)
+    generated(wanted)
+
+    assert kinds_of(backend) == ["json_schema", "json_object", "json_object"]
+
+
+def test_service_that_refuses_any_form_is_asked_in_words_and_with_none_for_a_while(
+    backend: ScriptedBackend,
+) -> None:
+    backend.features = frozenset({Feature.JSON_SCHEMA, Feature.JSON_OBJECT})
+    backend.entering = [errors.RequestError("no such form")] * 2
+    backend.streams = [GOOD] * 3
+
+    wanted = definition(output_kind="json", output_schema={"type": "object", "required": ["a"]})
+    for each in (wanted, wanted, JSON):
+        generated(each)
+
+    assert kinds_of(backend) == ["json_schema", "json_object", None, None, None]
+
+
+def kinds_of(backend: ScriptedBackend) -> list[str | None]:
+    return [request.response_format and request.response_format.kind for request in backend.requests]
 
 
 def test_request_that_is_refused_in_words_too_says_nothing_of_the_schema(backend: ScriptedBackend) -> None:

@@ -97,8 +97,10 @@ def test_answer_is_an_object_where_any_object_is_wanted(server: LlamaServer) -> 
     assert answer.misfit is None or "cut off" in answer.misfit.fault
 
 
-def test_schema_that_the_service_refuses_is_told_in_words(server: LlamaServer) -> None:
-    """A grammar of its size llama.cpp cannot make; and in its own words the toy makes no JSON."""
+def test_service_that_refuses_the_schema_is_held_to_json_and_told_the_schema_in_words(
+    server: LlamaServer,
+) -> None:
+    """A grammar of its size llama.cpp cannot make; and the toy understands no words."""
     schema = {"type": "object", "properties": {"a": {"type": "string", "minLength": 5000}}, "required": ["a"]}
 
     with capture_logs() as logs:
@@ -108,7 +110,7 @@ def test_schema_that_the_service_refuses_is_told_in_words(server: LlamaServer) -
 
     assert [entry["event"] for entry in logs] == ["output_format_refused", "output_misfit"]
     assert answer.misfit is not None
-    assert answer.misfit.fault == "The answer holds no JSON that can be read."
+    assert answer.misfit.fault == "`a` is missing."
 
 
 def test_what_the_service_does_not_hold_itself_to_is_checked(server: LlamaServer) -> None:
