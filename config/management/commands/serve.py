@@ -6,6 +6,7 @@ from argparse import ArgumentParser, BooleanOptionalAction
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management.base import BaseCommand, CommandError
 
 from config import server
@@ -30,6 +31,11 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, embedded_runner: bool | None, **options: Any) -> None:
         if embedded_runner is not None:
             settings.GENERATION_EMBEDDED_RUNNER = embedded_runner
+        if not getattr(staticfiles_storage, "hashed_files", True):  # of what collectstatic has left
+            self.stderr.write(
+                "There are no static files, and without them no page. Run `manage.py collectstatic` and "
+                "start again. The API works all the same."
+            )
         listener = listen(host, port)
         self.stderr.write(f"Serving on http://{host}:{listener.getsockname()[1]} (Ctrl-C stops)")
         server.build_server(shutdown_s=settings.GENERATION_SHUTDOWN_S).run(sockets=[listener])
