@@ -116,9 +116,9 @@ def to_api_error(error: Exception) -> ApiError:
         if isinstance(error, kind):
             return translate(error)
     if isinstance(error, DATABASE_DOWN):
-        log.error("the database cannot be used", exc_info=error)
+        log.error("database_unusable", exc_info=error)
         return _unavailable()
-    log.error("unexpected error", exc_info=error)
+    log.error("request_failed", exc_info=error)
     return ApiError("internal_error")
 
 
@@ -126,7 +126,7 @@ def answer_error(request: HttpRequest, error: Any) -> HttpResponse:
     """The handler of every exception that reaches ninja."""
     refusal = to_api_error(error)
     public = refusal.public
-    log.info("request refused", path=request.path, status=public.status, code=public.code, param=public.param)
+    log.info("request_refused", path=request.path, status=public.status, code=public.code, param=public.param)
     response = error_response(public)
     for name, value in refusal.headers.items():
         response[name] = value

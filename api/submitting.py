@@ -94,7 +94,7 @@ class SubmissionDoor:
         except ClientGone:
             raise
         except Exception:
-            log.exception("waiting for the job failed", job_id=str(job.pk))
+            log.exception("job_not_awaited", job_id=str(job.pk))
             return job
 
 
@@ -126,7 +126,7 @@ async def _refuse(exchange: Exchange, error: Exception) -> None:
     refusal = to_api_error(error)
     public = refusal.public
     log.info(
-        "request refused", path=exchange.path, status=public.status, code=public.code, param=public.param
+        "request_refused", path=exchange.path, status=public.status, code=public.code, param=public.param
     )
     if exchange.has_started:
         raise error

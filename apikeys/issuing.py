@@ -80,7 +80,7 @@ def reissue(key: ApiKey) -> IssuedKey:
         trail.record(
             Action.KEY_ISSUED if is_new else Action.KEY_REISSUED, _subject(key), details=_rights(key)
         )
-    log.info("api key issued", api_key=key.prefix, scopes=key.scopes)
+    log.info("api_key_issued", api_key=key.prefix, scopes=key.scopes)
     return IssuedKey(key, secret)
 
 
@@ -103,7 +103,7 @@ def revoke(key: ApiKey) -> bool:
             trail.record(Action.KEY_REVOKED, _subject(key))
     key.refresh_from_db(fields=["revoked_at"])
     if changed:
-        log.info("api key revoked", api_key=key.prefix)
+        log.info("api_key_revoked", api_key=key.prefix)
     return bool(changed)
 
 

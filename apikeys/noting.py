@@ -48,4 +48,4 @@ def note_uses(key_ids: Collection[int]) -> None:
         with unwatched():
             ApiKey.objects.filter(due, pk__in=key_ids).update(last_used_at=now)
     except Error:
-        log.warning("last use of api keys not stored", api_key_ids=sorted(key_ids), exc_info=True)
+        log.warning("api_key_use_not_noted", api_key_ids=sorted(key_ids), exc_info=True)

@@ -155,7 +155,7 @@ async def _refuse(exchange: Exchange, refusal: Refusal, error: Exception) -> Non
         raise error
     public = refusal.public
     log.info(
-        "request refused", path=exchange.path, status=public.status, code=public.code, param=public.param
+        "request_refused", path=exchange.path, status=public.status, code=public.code, param=public.param
     )
     exchange.extra_headers += encoded(refusal.headers)
     write = anthropic_error if exchange.path.startswith(_MESSAGES) else _openai_error

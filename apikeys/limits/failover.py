@@ -66,7 +66,8 @@ class Failover:
             return
         self._next_reminder_at = now + REMINDER_S
         log.error(
-            "redis cannot be used: each process applies the limits of the API keys for itself",
+            "redis_unusable",
+            so="each process applies the limits of the API keys for itself",
             error=str(error) or type(error).__name__,
             away_s=round(now - self._away_since, 1),
         )
@@ -74,7 +75,5 @@ class Failover:
     def _note_success(self) -> None:
         if self._away_since is not None:
             away_s = round(self._clock() - self._away_since, 1)
-            log.warning(
-                "redis is back: the limits of the API keys hold over all processes again", away_s=away_s
-            )
+            log.warning("redis_usable_again", away_s=away_s)
             self._away_since = None

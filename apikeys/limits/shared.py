@@ -102,7 +102,7 @@ class SharedStore:
                 try:
                     await self._renew(keys=[_slots(owner)], args=[self._lease_s, *slots])
                 except FAILURES as error:
-                    log.warning("slots of api keys not renewed", error=str(error))
+                    log.warning("api_key_slots_not_renewed", error=str(error))
                     break
 
 

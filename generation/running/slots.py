@@ -182,7 +182,7 @@ class Slots:
         except DATABASE_DOWN as error:
             log.error("breaker_waits_for_database", error=str(error))
         except Exception:
-            log.exception("breaker_not_told")
+            log.exception("breaker_not_told", job_id=str(running.attempt.claim.job_id))
 
     async def _store(self, running: _Running) -> None:
         claim = running.attempt.claim
@@ -190,7 +190,7 @@ class Slots:
             await self._insist(self._writing(running), claim)
         except Exception as error:
             # The database does not take this result, now or ever: store that instead.
-            log.exception("result_refused", job_id=str(claim.job_id))
+            log.exception("result_refused", job_id=str(claim.job_id), attempt=claim.attempt)
             trace = Trace(failure_detail=f"The result could not be stored. {type(error).__name__}: {error}")
             outcome = failed(API_ERRORS["internal_error"], trace=trace)
             await self._insist(partial(self._results.store, claim, outcome), claim)
