@@ -42,7 +42,7 @@ API_ERRORS: Final[dict[str, PublicError]] = {
         PublicError(413, "request_too_large", "The request is too large.", _REQUEST),
         PublicError(429, "rate_limit_exceeded", "Too many requests. Try again later.", "rate_limit_error"),
         PublicError(429, "budget_exceeded", "The budget is used up.", "rate_limit_error"),
-        PublicError(400, "context_length_exceeded", "The prompt is too long.", _REQUEST),
+        PublicError(400, "context_length_exceeded", "The prompt is too long. Shorten it.", _REQUEST),
         PublicError(
             503,
             "backend_unavailable",
