@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_PARAM = 100
+NO_BODY = "The request needs a body: a JSON object."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _lowered(message: str) -> str:
 
 
 _BODY = {
-    "missing": "The request needs a body: a JSON object.",
+    "missing": NO_BODY,
     "model_type": "The body must be a JSON object.",
     "model_attributes_type": "The body must be a JSON object.",
 }

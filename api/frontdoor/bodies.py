@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from ..errors import ApiError
+from ..validation import NO_BODY
 
 T = TypeVar("T")
 
@@ -27,6 +28,8 @@ _FIELD = re.compile(r"(?:required|unknown) field `(?P<name>[^`]*)`")
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """Raises ApiError("invalid_request"), with the path of the wrong field in `param`."""
+    if not body:
+        raise ApiError("invalid_request", NO_BODY)
     _require_shallow(body)
     try:
         return decoder.decode(body)
@@ -64,7 +67,7 @@ def _require_shallow(body: bytes) -> None:
         return
     skeleton = _STRING.sub(b"", body)
     if skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{") > MAX_VALUES:
-        raise ApiError("invalid_request", "The body holds too many values.")
+        raise ApiError("invalid_request", f"The body holds too many values. Send {MAX_VALUES:,} at most.")
     if _depth(skeleton) > MAX_DEPTH:
         raise ApiError("invalid_request", f"The body is nested more than {MAX_DEPTH} levels deep.")
 

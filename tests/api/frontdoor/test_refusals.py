@@ -103,7 +103,7 @@ def test_fields_that_say_nothing_new_are_taken(activate: Callable, member: Calle
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "not valid JSON"),
+        (b"", "needs a body"),
         (b"{", "not valid JSON"),
         (b"[]", "not valid"),
         (b"prompt=Hello", "not valid JSON"),
