@@ -21,6 +21,7 @@ from api.body_limit import BodyLimit
 from api.fallbacks import API_PATHS
 from api.frontdoor.application import PREFIX, FrontDoor
 from apikeys import limits
+from background.draining import draining
 from epochs import current as epochs
 from epochs.models import Role
 from epochs.reporting import ProcessReporter
@@ -70,12 +71,17 @@ class Application:
         except Exception as error:
             await send({"type": "lifespan.startup.failed", "message": f"The runner did not start: {error}"})
             raise
-        draining = asyncio.create_task(self._front_door.drain())
+        answering = asyncio.create_task(self._front_door.drain())
+        running = asyncio.create_task(_run_until_drained())
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        draining.cancel()
+        answering.cancel()
         await close_backends()
         await limits.close()
+        await asyncio.to_thread(self._store_what_waits)
+        if draining.is_set():
+            await running
+        running.cancel()
         await asyncio.to_thread(self._stop)
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -86,15 +92,23 @@ class Application:
             sender.start_here()
         self._reporter.start()
 
-    def _stop(self) -> None:
-        """What waits to be stored first: whoever stopped us may not wait for jobs to end."""
+    def _store_what_waits(self) -> None:
+        """The first thing: whoever stopped us may not wait for jobs to end."""
         intake.stop()
         usage_writer.stop(timeout_s=USAGE_PATIENCE_S)
+
+    def _stop(self) -> None:
         if self._embedded_runner:
             runner.stop_embedded()
             sender.stop_here()
         self._reporter.stop()
         epochs.close()
+
+
+async def _run_until_drained() -> None:
+    """The jobs end beside the answers that are under way, not after them, and no more are begun."""
+    await draining.wait()
+    await asyncio.to_thread(runner.stop_embedded)
 
 
 application = Application(embedded_runner=settings.GENERATION_EMBEDDED_RUNNER)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from django.db import DatabaseError, OperationalError, connection
+from django.db import Error, OperationalError, connection
 
 from groupcommit.writer import GroupWriter
 
@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 GATHER_S = 0.002
 MOST_WAITING = 10_000
 PATIENCE_S = 3.0
+LONGEST_WAIT_S = 10.0
+"""For a database that neither stores nor fails, as while a table is locked: longer than as many as may wait
+take to be stored."""
 EXIT_PATIENCE_S = 3.0
 _BATCH = 200
 _PAUSES_S = (0.0, 0.1, 0.3, 0.5)
@@ -56,14 +59,18 @@ class IntakeWriter(GroupWriter[Pending]):
     async def insert(self, job: GenerationJob) -> GenerationJob:
         """The row, durable: that of the job, or the one that its idempotency key had made before.
 
-        Raises django.db.Error; an OperationalError leaves open whether the job was accepted.
+        Raises django.db.Error; an OperationalError leaves open whether the job was, or still will be, stored.
         """
         if len(self._waiting) >= MOST_WAITING:
             raise OperationalError("Too many jobs wait to be stored.")
         loop = asyncio.get_running_loop()
         pending = Pending(job, loop, loop.create_future())
         self._add(pending)
-        await pending.done
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_S):
+                await pending.done
+        except TimeoutError:
+            raise OperationalError("The database does not answer.") from None
         assert pending.stored is not None
         return pending.stored
 
@@ -82,7 +89,7 @@ class IntakeWriter(GroupWriter[Pending]):
         self._failures += 1
         if self._failures > 1:  # a connection that lay idle may have been closed from the other side
             log.error("jobs_wait_for_database", waiting=len(self._waiting), error=str(error))
-        is_known = isinstance(error, DatabaseError)
+        is_known = isinstance(error, Error)
         _tell(self._give_up(error, patience_s=PATIENCE_S if is_known else 0))
         return _PAUSES_S[min(self._failures, len(_PAUSES_S)) - 1]
 

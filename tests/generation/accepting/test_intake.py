@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from apikeys.models import ApiKey
 from generation.accepting import dispatch, intake, submission
@@ -180,6 +180,35 @@ def test_database_that_is_away_is_told_after_a_few_seconds(
 
     assert all(isinstance(each, OperationalError) for each in answers)
     assert took_s < 5
+    assert submit_all({"key": key, "request": HELLO})[0].created
+
+
+def test_database_that_neither_stores_nor_fails_is_told_after_a_while(
+    key: ApiKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "LONGEST_WAIT_S", 0.3)
+    answers_again = threading.Event()
+    hold_first_batch(monkeypatch, answers_again)
+
+    (refused,) = submit_all({"key": key, "request": HELLO, "idempotency_key": "same"})
+    answers_again.set()
+    monkeypatch.undo()
+    (again,) = submit_all({"key": key, "request": HELLO, "idempotency_key": "same"})
+
+    assert isinstance(refused, OperationalError)
+    assert GenerationJob.objects.get() == again.job
+
+
+def test_cursor_that_was_closed_is_no_reason_to_refuse(key: ApiKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, errors = intake.insert, [InterfaceError("the cursor is closed")]
+
+    def fail_first(rows: Any) -> None:
+        if errors:
+            raise errors.pop()
+        real(rows)
+
+    monkeypatch.setattr(intake, "insert", fail_first)
+
     assert submit_all({"key": key, "request": HELLO})[0].created
 
 
