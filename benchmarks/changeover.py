@@ -76,7 +76,12 @@ def install(
     """A new database of that server, filled through `manage.py` alone. Without an upstream, a dummy."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {database}".encode())
-    environment = _environment(postgres_url.rpartition("/")[0] + f"/{database}") | {"REDIS_URL": redis_url}
+    return install_on(postgres_url.rpartition("/")[0] + f"/{database}", upstream, redis_url=redis_url)
+
+
+def install_on(database_url: str, upstream: Service | None, *, redis_url: str = "") -> Installation:
+    """As `install`, on a database that is there and empty, or on a file of SQLite that need not be there."""
+    environment = _environment(database_url) | {"REDIS_URL": redis_url}
     manage("migrate", "--verbosity", "0", environment=environment)
     fields = {"provider": "dummy", "model_name": "dummy"}
     if upstream is not None:

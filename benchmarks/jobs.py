@@ -10,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tests import servers
 
 from . import job_runs, report
-from .changeover import Installation, install, running_database
+from .changeover import Installation, install, install_on, running_database
 from .commandline import Say, arguments, teller
 from .paths import PAGE, RESULTS
 from .samples import median
@@ -63,12 +64,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Results:
+    """`embedded`: median and p95 of the wait, in ms, where the server runs the jobs itself, by database."""
+
     empty: Found
     full: Found
     finished_rows: int
     jobs: int
     load_before: float
     measured_at: str
+    embedded: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -99,7 +103,9 @@ def run(sizes: Sizes, say: Say) -> Results:
         for name, rounds in runs.items():
             rounds.measure_idle(sizes)
             say(f"{name}: idle wait p95 {rounds.idle[1]:.1f} ms")
+        embedded = _embedded(sizes, postgres_url, say)
         return Results(
+            embedded=embedded,
             empty=runs["empty"].found(),
             full=runs["full"].found(),
             finished_rows=sizes.finished_rows,
@@ -107,6 +113,22 @@ def run(sizes: Sizes, say: Say) -> Results:
             load_before=load_before,
             measured_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         )
+
+
+def _embedded(sizes: Sizes, postgres_url: str, say: Say) -> dict[str, tuple[float, float]]:
+    found = {}
+    with tempfile.TemporaryDirectory(prefix="changeover-bench-") as folder:
+        installations = {
+            "PostgreSQL": install(postgres_url, None, database="embedded"),
+            "SQLite": install_on(f"sqlite:///{folder}/changeover.sqlite3", None),
+        }
+        for database, installation in installations.items():
+            with installation.running() as server:
+                time.sleep(5)  # until it is at rest
+                waits = job_runs.embedded_waits(server, jobs=sizes.idle_jobs)
+            found[database] = waits.median_ms, waits.p95_ms
+            say(f"the server's own runner on {database}: idle wait p95 {waits.p95_ms:.1f} ms")
+    return found
 
 
 class _Rounds:
@@ -164,8 +186,20 @@ def text(found: Results) -> str:
             f"{found.jobs:,} jobs and as many empty tasks in each round.",
             report.table(["", "to reach", "found", ""], targets),
             report.table(head, rows, aligned="r"),
+            *_of_embedded(found),
         ]
     )
+
+
+def _of_embedded(found: Results) -> list[str]:
+    if not found.embedded:
+        return []
+    rows = [
+        [database, f"{median_ms:.1f} ms", f"{p95_ms:.1f} ms"]
+        for database, (median_ms, p95_ms) in found.embedded.items()
+    ]
+    head = ["the server runs the jobs itself, on", "idle wait, median", "p95"]
+    return [report.table(head, rows, aligned="r")]
 
 
 def _judge(found: Results) -> list[Target]:
