@@ -6,6 +6,8 @@ from .running import runner
 
 _EXPIRES_S = 10
 """By then the workers have looked by themselves."""
+MOST_WAITING = 1_000
+"""Wake-ups in the broker. Where no worker fetches them, as over a weekend without any, they would fill it."""
 
 
 @shared_task(name="generation.wake_up")  # type: ignore[untyped-decorator]
@@ -19,4 +21,8 @@ def publish_wake_up() -> None:
 
     Takes seconds, and raises, while the broker does not answer.
     """
-    wake_up.apply_async(retry=False, expires=_EXPIRES_S)
+    app = wake_up.app
+    with app.producer_or_acquire() as producer:
+        waiting = producer.channel.queue_declare(app.conf.task_default_queue).message_count
+        if waiting < MOST_WAITING:
+            wake_up.apply_async(producer=producer, retry=False, expires=_EXPIRES_S)

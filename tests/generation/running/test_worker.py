@@ -14,10 +14,12 @@ from typing import Any
 
 import kombu.pools
 import pytest
+import redis
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
 from apikeys.models import ApiKey
+from generation import tasks
 from generation.accepting import dispatch, submission
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
@@ -109,6 +111,18 @@ def test_worker_that_is_killed_half_way_costs_no_job_and_doubles_none(
     assert {job.attempt for job in jobs if job.pk in finished_before} == {1}
     assert 1 <= sum(job.lost_leases for job in jobs) <= 4
     assert all(job.attempt == 1 + job.lost_leases for job in jobs)
+
+
+def test_wake_ups_that_nobody_fetches_do_not_fill_the_broker(
+    submit: Callable[[], GenerationJob], broker: servers.ValkeyProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MOST_WAITING", 3)
+
+    for _ in range(6):
+        tasks.publish_wake_up()
+
+    with redis.Redis.from_url(broker.url) as client:
+        assert client.llen("changeover") == 3
 
 
 def test_jobs_run_while_the_broker_is_down(
