@@ -53,6 +53,7 @@ class Attempt:
         self._answered_by: AnsweredBy | None = None
         self._is_ready = False
         self._first_chunk_s: float | None = None
+        self._has_begun = asyncio.Event()
         self._has_output = False
         """Of the try that is under way."""
 
@@ -75,6 +76,11 @@ class Attempt:
                 return self._overdue()
             log.exception("job_crashed", **self._facts())
             return self._failed(API_ERRORS["internal_error"], self._trace(f"{type(error).__name__}: {error}"))
+
+    async def begun(self) -> Trace:
+        """Waits until the model has begun to answer: it is there, however long the rest takes."""
+        await self._has_begun.wait()
+        return self._trace()
 
     def cancelled(self) -> Outcome:
         """For a caller that cancelled `run()` because the client asked for it; of an attempt that was put
@@ -107,6 +113,7 @@ class Attempt:
                     self._has_output = not isinstance(piece, SecondTry)
                     if self._first_chunk_s is None:
                         self._first_chunk_s = self._elapsed_s()
+                        self._has_begun.set()
         return self._ended(generating.generated(), passes_on=definition.allows_partial)
 
     def _ended(self, generated: Generated, *, passes_on: bool) -> Outcome:

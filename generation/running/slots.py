@@ -154,6 +154,8 @@ class Slots:
         if self._is_draining:  # it was claimed while the draining began
             self.interrupt(claim, Interruption.SHUTDOWN)
         try:
+            if probed is not None:
+                await self._report_early(running)
             await asyncio.wait({running.generation})
             await self._report(running)
         finally:
@@ -170,9 +172,24 @@ class Slots:
             self._note_rest()
             self._on_free()
 
+    async def _report_early(self, running: _Running) -> None:
+        """That a backend whose breaker is open answers again: the others need not wait for all of it."""
+        begun = asyncio.create_task(running.attempt.begun())
+        try:
+            await asyncio.wait({begun, running.generation}, return_when=asyncio.FIRST_COMPLETED)
+            if begun.done():
+                await self._tell_gate(running, begun.result())
+                running.probed = None
+                self._on_free()
+        finally:
+            begun.cancel()
+
     async def _report(self, running: _Running) -> None:
         """What it found out about its backend, for the breaker."""
         trace = Trace() if running.generation.cancelled() else running.generation.result().trace
+        await self._tell_gate(running, trace)
+
+    async def _tell_gate(self, running: _Running, trace: Trace) -> None:
         try:
             answered_by = trace.answered_by.backend if trace.answered_by else None
             has_probed = running.probed == answered_by and trace.was_there is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -36,10 +37,12 @@ def activate(name: str, **options: object) -> LLMConfig:
     return config
 
 
-def mend(config: LLMConfig) -> None:
+def mend(config: LLMConfig, **options: object) -> None:
     """The same version of it works now."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE llmconfigs_llmconfig SET options = '{}' WHERE id = %s", [config.pk])
+        cursor.execute(
+            "UPDATE llmconfigs_llmconfig SET options = %s WHERE id = %s", [json.dumps(options), config.pk]
+        )
 
 
 def is_open() -> bool:
@@ -74,6 +77,19 @@ def test_one_job_tries_and_all_run_when_the_model_is_back(key: ApiKey) -> None:
             wait_for_status(job, JobStatus.COMPLETED, timeout_s=30)
 
     assert not is_open()
+
+
+def test_model_that_begins_to_answer_is_back_however_long_its_answer_takes(key: ApiKey) -> None:
+    config = activate("Away", fail="unavailable")
+    queue_job(key)
+    queue_job(key)
+    queue_job(key)
+
+    with running():
+        wait_until(is_open)
+        mend(config, tokens_per_s=0.1)
+        wait_until(lambda: not is_open(), timeout_s=10)
+        wait_until(lambda: GenerationJob.objects.filter(status=JobStatus.IN_PROGRESS).count() == 3)
 
 
 def test_jobs_that_were_put_off_for_long_run_soon_after_the_model_is_back(key: ApiKey) -> None:
