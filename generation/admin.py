@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from adminlists.paging import BoundedPaginator
 from adminlists.read_only import ReadOnly
+from llmconfigs import wording
 
 from .accepting import submission
 from .errors import JobFinished
@@ -35,7 +36,7 @@ class AttemptInline(ReadOnly, _AttemptInline):
     fields = (
         "number",
         "outcome",
-        "reason",
+        "shown_reason",
         "config_name",
         "provider",
         "model_name",
@@ -47,6 +48,10 @@ class AttemptInline(ReadOnly, _AttemptInline):
     )
     readonly_fields = fields
     extra = 0
+
+    @admin.display(description=_("reason"))
+    def shown_reason(self, attempt: JobAttempt) -> str:
+        return wording.say(attempt.reason) or "-"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may see the job may see its attempts."""
@@ -73,7 +78,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
     )
     list_filter = ("status", ErrorFilter, DayFilter, ConfigFilter, KeyFilter)
     list_select_related = ("key",)
-    readonly_fields = ("request_json", "data_json")
+    readonly_fields = ("request_json", "data_json", "shown_message", "shown_detail")
     search_fields = ("id",)  # for the box; what is looked for, get_search_results knows
     search_help_text = _("The whole id or idempotency key, or the name of an API key")
     show_full_result_count = False
@@ -139,7 +144,7 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
         ),
         (
             _("Failure"),
-            {"fields": ("error_code", "error_message", "failure_detail", "cancel_requested_at")},
+            {"fields": ("error_code", "shown_message", "shown_detail", "cancel_requested_at")},
         ),
         (_("Idempotency"), {"fields": ("idempotency_key", "request_digest"), "classes": ("collapse",)}),
     )
@@ -169,6 +174,14 @@ class GenerationJobAdmin(ReadOnly, _ModelAdmin):
     def data_json(self, job: GenerationJob) -> str:
         return _as_json(job.data)
 
+    @admin.display(description=_("error message"))
+    def shown_message(self, job: GenerationJob) -> str:
+        return wording.say(job.error_message) or "-"
+
+    @admin.display(description=_("what went wrong"))
+    def shown_detail(self, job: GenerationJob) -> str:
+        return wording.say(job.failure_detail) or "-"
+
     @admin.action(description=_("Cancel the selected jobs"), permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[GenerationJob]) -> None:
         cancelled = sum(_cancel(job) for job in queryset)
@@ -192,7 +205,7 @@ class BreakerAdmin(ReadOnly, _BreakerAdmin):
         "failed_at",
         "opened_at",
         "probe_at",
-        "reason",
+        "shown_reason",
     )
     list_filter = (("opened_at", admin.EmptyFieldListFilter),)
     list_select_related = ()
@@ -205,6 +218,10 @@ class BreakerAdmin(ReadOnly, _BreakerAdmin):
     @admin.display(description=_("jobs wait"), boolean=True, ordering="opened_at")
     def is_open(self, breaker: Breaker) -> bool:
         return breaker.opened_at is not None
+
+    @admin.display(description=_("last failure"))
+    def shown_reason(self, breaker: Breaker) -> str:
+        return wording.say(breaker.reason) or "-"
 
 
 _LONG = ("request", "text", "data", "tool_calls", "metadata", "warnings", "failure_detail")

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from llmbackends import errors
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.types import SAMPLING_NAMES, Feature
 
 
 @dataclass(frozen=True, slots=True)
 class PublicError:
-    """One error as a client sees it. `type` is the class of errors that OpenAI's clients know."""
+    """One error as a client sees it, in English; a page says its message in the reader's language. `type` is
+    the class of errors that OpenAI's clients know."""
 
     status: int
     code: str
@@ -30,38 +32,77 @@ _REQUEST: Final = "invalid_request_error"
 _OURS: Final = "api_error"
 
 API_ERRORS: Final[dict[str, PublicError]] = {
-    error.code: error
+    error.code: replace(error, message=Sentence(error.message))
     for error in (
-        PublicError(422, "invalid_request", "The request is not valid.", _REQUEST),
-        PublicError(401, "invalid_api_key", "The API key is missing or not valid.", "authentication_error"),
-        PublicError(403, "permission_denied", "The API key does not allow this.", "permission_error"),
-        PublicError(404, "not_found", "There is nothing here.", "not_found_error"),
-        PublicError(404, "model_not_found", "This name is not known.", _REQUEST),
-        PublicError(409, "conflict", "The present state does not allow this.", "conflict_error"),
-        PublicError(409, "result_expired", "What this needs has been deleted.", "conflict_error"),
-        PublicError(413, "request_too_large", "The request is too large.", _REQUEST),
-        PublicError(429, "rate_limit_exceeded", "Too many requests. Try again later.", "rate_limit_error"),
-        PublicError(429, "budget_exceeded", "The budget is used up.", "rate_limit_error"),
-        PublicError(400, "context_length_exceeded", "The prompt is too long. Shorten it.", _REQUEST),
+        PublicError(422, "invalid_request", gettext_noop("The request is not valid."), _REQUEST),
+        PublicError(
+            401,
+            "invalid_api_key",
+            gettext_noop("The API key is missing or not valid."),
+            "authentication_error",
+        ),
+        PublicError(
+            403,
+            "permission_denied",
+            gettext_noop("The API key does not allow this."),
+            "permission_error",
+        ),
+        PublicError(404, "not_found", gettext_noop("There is nothing here."), "not_found_error"),
+        PublicError(404, "model_not_found", gettext_noop("This name is not known."), _REQUEST),
+        PublicError(
+            409,
+            "conflict",
+            gettext_noop("The present state does not allow this."),
+            "conflict_error",
+        ),
+        PublicError(
+            409,
+            "result_expired",
+            gettext_noop("What this needs has been deleted."),
+            "conflict_error",
+        ),
+        PublicError(413, "request_too_large", gettext_noop("The request is too large."), _REQUEST),
+        PublicError(
+            429,
+            "rate_limit_exceeded",
+            gettext_noop("Too many requests. Try again later."),
+            "rate_limit_error",
+        ),
+        PublicError(429, "budget_exceeded", gettext_noop("The budget is used up."), "rate_limit_error"),
+        PublicError(400, "context_length_exceeded", gettext_noop("The prompt is too long. Shorten it."), _REQUEST),
         PublicError(
             503,
             "backend_unavailable",
-            "The service cannot generate text at present. Try again later.",
+            gettext_noop("The service cannot generate text at present. Try again later."),
             _OURS,
             retry_after_s=10,
         ),
-        PublicError(502, "backend_error", "The text could not be generated. Try again.", _OURS),
-        PublicError(504, "backend_timeout", "The text was not generated in time. Try again.", _OURS),
+        PublicError(502, "backend_error", gettext_noop("The text could not be generated. Try again."), _OURS),
+        PublicError(
+            504,
+            "backend_timeout",
+            gettext_noop("The text was not generated in time. Try again."),
+            _OURS,
+        ),
         # Only jobs end so; no answer has one of these statuses.
-        PublicError(408, "expired", "The generation could not begin before it expired.", _OURS),
+        PublicError(408, "expired", gettext_noop("The generation could not begin before it expired."), _OURS),
         PublicError(
             424,
             "output_invalid",
-            "The generated text does not have the form that the generator promises. Try again.",
+            Sentence(
+                gettext_noop(
+                    "The generated text does not have the form that the generator promises. Try again."
+                )
+            ),
             _OURS,
         ),
-        PublicError(508, "loop_detected", "The request has already passed through this service.", _OURS),
-        PublicError(500, "internal_error", "Something went wrong on our side.", _OURS),
+        PublicError(
+            508,
+            "loop_detected",
+            gettext_noop("The request has already passed through this service."),
+            _OURS,
+        ),
+        PublicError(500, "internal_error", gettext_noop("Something went wrong on our side."), _OURS),
     )
 }
 
@@ -78,6 +119,7 @@ _CODES: Final[tuple[tuple[type[errors.BackendError], str], ...]] = (
 
 
 _LONGEST_WAIT_S: Final = 3600.0
+_LACKING: Final = gettext_noop("The service cannot do this at present: %(names)s.")
 _FIELDS: Final[dict[str, str]] = {
     **{name: name for name in SAMPLING_NAMES},
     Feature.TOOLS: "tools",
@@ -108,5 +150,5 @@ def _with_what_is_lacking(public: PublicError, error: errors.UnsupportedFeature)
     lacking = [str(name) for name in error.details.get("unsupported", ()) if name in _FIELDS]
     if not lacking:
         return public
-    said = f"The service cannot do this at present: {', '.join(lacking)}."
+    said = Sentence(_LACKING, names=", ".join(lacking))
     return replace(public, message=said, param=_FIELDS[lacking[0]])

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apikeys.models import ApiKey
 from generators.fields import OrderedJsonField
 from llmconfigs.models import LLMConfig
+from llmconfigs.sentence_fields import SentenceField
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -83,7 +84,7 @@ class GenerationJob(models.Model):
     completion_tokens = models.PositiveIntegerField(_("completion tokens"), null=True)
     warnings = models.JSONField(_("warnings"), default=list)
     error_code = models.CharField(_("error code"), max_length=40, default="")
-    error_message = models.TextField(_("error message"), default="")
+    error_message = SentenceField(_("error message"), default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     started_at = models.DateTimeField(_("started"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
@@ -105,7 +106,7 @@ class GenerationJob(models.Model):
     config_name = models.CharField(_("configuration name"), max_length=100, default="")
     provider = models.CharField(_("provider"), max_length=50, default="")
     model_name = models.CharField(_("model"), max_length=255, default="")
-    failure_detail = models.TextField(_("what went wrong"), default="")
+    failure_detail = SentenceField(_("what went wrong"), default="")
     first_chunk_s = models.FloatField(_("seconds to first chunk"), null=True)
     duration_s = models.FloatField(_("seconds to generate"), null=True)
 
@@ -186,7 +187,7 @@ class JobAttempt(models.Model):
     started_at = models.DateTimeField(_("began"), null=True)
     ended_at = models.DateTimeField(_("ended"))
     outcome = models.CharField(_("outcome"), max_length=10, choices=AttemptOutcome)
-    reason = models.TextField(_("reason"), default="")
+    reason = SentenceField(_("reason"), default="", most=10_000)
     config_id = models.BigIntegerField(_("id of the configuration"), null=True)
     config_name = models.CharField(_("configuration"), max_length=100, default="")
     provider = models.CharField(_("provider"), max_length=50, default="")
@@ -236,7 +237,7 @@ class Breaker(models.Model):
     backend = models.CharField(_("backend"), max_length=60, primary_key=True)
     name = models.CharField(_("configuration"), max_length=100)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
-    reason = models.TextField(_("last failure"), default="")
+    reason = SentenceField(_("last failure"), default="", most=10_000)
     failed_at = models.DateTimeField(_("last failed"), null=True)
     opened_at = models.DateTimeField(_("open since"), null=True)
     probes = models.PositiveIntegerField(_("failed tries since"), default=0)

@@ -19,6 +19,7 @@ from generators.asking import Given
 from generators.defaults import DEFAULT_NAME
 from generators.definition import Definition
 from generators.errors import InvalidInput, PromptTooLong
+from llmbackends.texts import Sentence, gettext_noop, storable
 from llmbackends.types import ContentPart, ImagePart, JsonObject, Message, TextPart
 
 from .errors import InvalidRequest, ResultExpired
@@ -31,6 +32,9 @@ PRIORITIES = range(1, 6)
 _ROLES = ("system", "user", "assistant")
 _DOUBTFUL = ("\\u0000", "\\ud")
 """How NUL and the halves of surrogate pairs begin where JSON is written in ASCII."""
+# The pages say these, too.
+_NOT_UNICODE = Sentence(gettext_noop("The text holds characters that are not valid in Unicode text."))
+_NOT_JSON = Sentence(gettext_noop("This is not valid JSON."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +175,12 @@ def validate_storable(value: Any, *, param: str) -> None:
     try:
         escaped = json.dumps(value, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
-        raise InvalidRequest("This is not valid JSON.", param=param) from None
+        raise InvalidRequest(_NOT_JSON, param=param) from None
     if not any(start in escaped for start in _DOUBTFUL):
         return
     for text in inputs.texts_in(value):
         if storable(text) != text:
-            raise InvalidRequest("The text holds characters that are not valid in Unicode text.", param=param)
+            raise InvalidRequest(_NOT_UNICODE, param=param)
 
 
 def storable_json(value: Any) -> Any:
@@ -189,10 +193,3 @@ def storable_json(value: Any) -> Any:
         case list():
             return [storable_json(inner) for inner in value]
     return value
-
-
-def storable(text: str) -> str:
-    """The text with U+FFFD for what no database stores; models do write such characters."""
-    if text.isascii() and "\x00" not in text:
-        return text
-    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.types import (
     ChatRequest,
     Feature,
@@ -25,6 +26,7 @@ from .definition import Definition
 from .errors import InvalidInput
 from .templates import MAX_OUTPUT
 
+_EMPTY_PROMPT = Sentence(gettext_noop("This input makes an empty prompt."))
 MAX_QUOTED = 20_000
 """Characters of a misfit that the model is shown again."""
 
@@ -64,7 +66,7 @@ def prompt_of(definition: Definition, given: Given) -> str:
     most = max(MAX_OUTPUT, definition.max_input_chars + len(definition.prompt_template))
     text = definition.template.render(given.input or {}, most=most)
     if not text:
-        raise InvalidInput("This input makes an empty prompt.", param="input")
+        raise InvalidInput(_EMPTY_PROMPT, param="input")
     return text
 
 

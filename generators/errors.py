@@ -7,10 +7,12 @@
     └── InvalidInput      a client's input does not fit; `param` says which part of it
 
 The messages of the first two are for staff, in the language of who asks; those of the others for clients of
-the API, in English.
+the API, in English, and Sentences for staff who try a generator out.
 """
 
 from __future__ import annotations
+
+from llmbackends.texts import Sentence, gettext_noop
 
 
 class GeneratorError(Exception):
@@ -38,7 +40,7 @@ class SchemaError(GeneratorError):
 
 class PromptTooLong(GeneratorError):
     def __init__(self) -> None:
-        super().__init__("What this input makes of the prompt is too long.")
+        super().__init__(Sentence(gettext_noop("What this input makes of the prompt is too long.")))
 
 
 class InvalidInput(GeneratorError):

@@ -1,4 +1,8 @@
-"""What is wrong with a value, as a sentence that says where, what is there and what should be."""
+"""What is wrong with a value, as a sentence that says where, what is there and what should be.
+
+Made of the keyword that a value breaks and of what that wants, not of jsonschema's own words: clients and
+models read it in English, staff in their language.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import SchemaError, ValidationError
+
+from llmbackends.texts import Sentence, gettext_noop
 
 Path = tuple[str | int, ...]
 
@@ -21,7 +27,7 @@ class Fault:
     """`path`: from the value as a whole to the place. `problem`: a sentence without its beginning."""
 
     path: Path
-    problem: str
+    problem: Sentence
 
     def place_in(self, root: str = "") -> str:
         """As in columns[0].name or, inside `root`, input.columns[0].name; `root` for the value as a whole."""
@@ -35,46 +41,77 @@ def joined(path: Path, root: str = "") -> str:
     return place if len(place) <= MAX_PLACE else f"{place[: MAX_PLACE - 1]}…"
 
 
-def fault_of(error: ValidationError) -> Fault:
+def fault_of(error: ValidationError | SchemaError) -> Fault:
     path: Path = tuple(error.absolute_path)
     keyword = str(error.validator)
     wanted: Any = error.validator_value
     if keyword == "required" and isinstance(error.instance, Mapping):
         missing = (name for name in wanted if name not in error.instance)
-        return Fault((*path, next(missing, "")), "is missing")
+        return Fault((*path, next(missing, "")), _MISSING)
     if keyword in ("additionalProperties", "unevaluatedProperties") and isinstance(error.instance, Mapping):
         return Fault(*_stray(path, error))
-    told = _PROBLEMS.get(keyword, lambda value, wanted: f"does not fit its schema ({keyword})")
     if error.validator is None:
-        return Fault(path, "is not allowed here")
+        return Fault(path, _NOT_ALLOWED)
+    told = _PROBLEMS.get(keyword)
+    if told is None:
+        return Fault(path, Sentence(_OTHER_KEYWORD, keyword=keyword))
     return Fault(path, told(error.instance, wanted))
 
 
-def _stray(path: Path, error: Any) -> tuple[Path, str]:
+def nearest(error: ValidationError | SchemaError) -> ValidationError | SchemaError:
+    """What is wrong by that of the allowed forms which is of the value's own kind, where there is one."""
+    while error.validator in ("anyOf", "oneOf"):
+        of_its_kind = [each for each in error.context or () if each.validator != "type"]
+        if not of_its_kind:
+            break
+        error = of_its_kind[0]
+    return error
+
+
+def _stray(path: Path, error: Any) -> tuple[Path, Sentence]:
     known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
     stray = [name for name in error.instance if name not in known]
     if error.validator_value is not False or not stray:
-        return path, "holds a field that is not allowed"
-    return (*path, stray[0]), f"is not a known field{_those_known(known)}"
+        return path, _STRAY_FIELD
+    if not known:
+        return (*path, stray[0]), _UNKNOWN_FIELD
+    return (*path, stray[0]), Sentence(_UNKNOWN_AMONG, names=_listed(known, shown=str))
 
 
-def _those_known(known: Mapping[str, Any]) -> str:
-    return f"; the fields are {_listed(known, shown=str)}" if known else ""
+_Told = Callable[[Any, Any], Sentence]
 
 
-def _type(value: Any, wanted: Any) -> str:
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
-    return f"must be {' or '.join(_KINDS.get(name, name) for name in names)}, not {_kind(value)}"
+def _just(template: str) -> _Told:
+    sentence = Sentence(template)
+    return lambda value, wanted: sentence
 
 
-def _enum(value: Any, wanted: Any) -> str:
-    return f"is {_shown(value)}, but must be one of {_listed(wanted, shown=_shown)}"
+def _counted(template: str, one: str, more: str) -> _Told:
+    return lambda value, wanted: Sentence(
+        template, counted=Sentence(one if wanted == 1 else more, number=wanted)
+    )
+
+
+def _compared(template: str) -> _Told:
+    return lambda value, wanted: Sentence(template, value=_shown(value), wanted=_shown(wanted))
+
+
+def _type(value: Any, wanted: Any) -> Sentence:
+    first, *others = [wanted] if isinstance(wanted, str) else list(wanted)
+    kinds = _KINDS.get(first, first)
+    for other in others:
+        kinds = Sentence(_OR, one=kinds, other=_KINDS.get(other, other))
+    return Sentence(_WRONG_KIND, wanted=kinds, kind=_kind(value))
+
+
+def _enum(value: Any, wanted: Any) -> Sentence:
+    return Sentence(_NONE_OF, value=_shown(value), wanted=_listed(wanted, shown=_shown))
 
 
 def _kind(value: Any) -> str:
     for kinds, name in _KINDS_OF:
         if isinstance(value, kinds):
-            return name
+            return _KINDS[name]
     return _shown(value)
 
 
@@ -88,50 +125,63 @@ def _listed(values: Any, *, shown: Callable[[Any], str]) -> str:
     return text if len(text) <= _MAX_CHOICES else f"{text[:_MAX_CHOICES]}…"
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+_MISSING = Sentence(gettext_noop("is missing"))
+_NOT_ALLOWED = Sentence(gettext_noop("is not allowed here"))
+_STRAY_FIELD = Sentence(gettext_noop("holds a field that is not allowed"))
+_UNKNOWN_FIELD = Sentence(gettext_noop("is not a known field"))
+_UNKNOWN_AMONG = gettext_noop("is not a known field; the fields are %(names)s")
+_OTHER_KEYWORD = gettext_noop("does not fit its schema (%(keyword)s)")
+_WRONG_KIND = gettext_noop("must be %(wanted)s, not %(kind)s")
+_OR = gettext_noop("%(one)s or %(other)s")
+_NONE_OF = gettext_noop("is %(value)s, but must be one of %(wanted)s")
+_AT_LEAST = gettext_noop("must have at least %(counted)s")
+_AT_MOST = gettext_noop("must have at most %(counted)s")
+_CHARACTERS = (gettext_noop("%(number)s character"), gettext_noop("%(number)s characters"))
+_ITEMS = (gettext_noop("%(number)s item"), gettext_noop("%(number)s items"))
+_FIELDS = (gettext_noop("%(number)s field"), gettext_noop("%(number)s fields"))
+_WRONG_ITEM = gettext_noop("holds an item that is not allowed")
 
-
-_KINDS: Final = {
-    "object": "an object",
-    "array": "a list",
-    "string": "a text",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
+_KINDS: Final[Mapping[str, str]] = {
+    "object": Sentence(gettext_noop("an object")),
+    "array": Sentence(gettext_noop("a list")),
+    "string": Sentence(gettext_noop("a text")),
+    "number": Sentence(gettext_noop("a number")),
+    "integer": Sentence(gettext_noop("a whole number")),
+    "boolean": Sentence(gettext_noop("true or false")),
     "null": "null",
 }
 _KINDS_OF: Final[tuple[tuple[Any, str], ...]] = (
-    (bool, "true or false"),
-    (str, "a text"),
-    (int, "a number"),
-    (float, "a number"),
-    (list, "a list"),
-    (Mapping, "an object"),
+    (bool, "boolean"),
+    (str, "string"),
+    (int, "number"),
+    (float, "number"),
+    (list, "array"),
+    (Mapping, "object"),
     (type(None), "null"),
 )
-_PROBLEMS: Final[Mapping[str, Callable[[Any, Any], str]]] = {
+_PROBLEMS: Final[Mapping[str, _Told]] = {
     "type": _type,
     "enum": _enum,
-    "const": lambda value, wanted: f"is {_shown(value)}, but must be {_shown(wanted)}",
-    "minLength": lambda value, wanted: f"must have at least {_counted(wanted, 'character')}",
-    "maxLength": lambda value, wanted: f"must have at most {_counted(wanted, 'character')}",
-    "minItems": lambda value, wanted: f"must have at least {_counted(wanted, 'item')}",
-    "maxItems": lambda value, wanted: f"must have at most {_counted(wanted, 'item')}",
-    "minProperties": lambda value, wanted: f"must have at least {_counted(wanted, 'field')}",
-    "maxProperties": lambda value, wanted: f"must have at most {_counted(wanted, 'field')}",
-    "minimum": lambda value, wanted: f"is {_shown(value)}, but must be at least {_shown(wanted)}",
-    "maximum": lambda value, wanted: f"is {_shown(value)}, but must be at most {_shown(wanted)}",
-    "exclusiveMinimum": lambda value, wanted: f"is {_shown(value)}, but must be more than {_shown(wanted)}",
-    "exclusiveMaximum": lambda value, wanted: f"is {_shown(value)}, but must be less than {_shown(wanted)}",
-    "multipleOf": lambda value, wanted: f"is {_shown(value)}, but must be a multiple of {_shown(wanted)}",
-    "uniqueItems": lambda value, wanted: "holds the same item twice",
-    "pattern": lambda value, wanted: f"is {_shown(value)}, but must match the pattern {_shown(wanted)}",
-    "contains": lambda value, wanted: "does not hold an item that it must have",
-    "anyOf": lambda value, wanted: "has none of the forms that are allowed",
-    "oneOf": lambda value, wanted: "must have one of the forms that are allowed, and only one",
-    "not": lambda value, wanted: "has a form that is not allowed",
-    "dependentRequired": lambda value, wanted: "lacks a field that goes with another",
-    "items": lambda value, wanted: "holds an item that is not allowed",
-    "unevaluatedItems": lambda value, wanted: "holds an item that is not allowed",
+    "const": _compared(gettext_noop("is %(value)s, but must be %(wanted)s")),
+    "minLength": _counted(_AT_LEAST, *_CHARACTERS),
+    "maxLength": _counted(_AT_MOST, *_CHARACTERS),
+    "minItems": _counted(_AT_LEAST, *_ITEMS),
+    "maxItems": _counted(_AT_MOST, *_ITEMS),
+    "minProperties": _counted(_AT_LEAST, *_FIELDS),
+    "maxProperties": _counted(_AT_MOST, *_FIELDS),
+    "minimum": _compared(gettext_noop("is %(value)s, but must be at least %(wanted)s")),
+    "maximum": _compared(gettext_noop("is %(value)s, but must be at most %(wanted)s")),
+    "exclusiveMinimum": _compared(gettext_noop("is %(value)s, but must be more than %(wanted)s")),
+    "exclusiveMaximum": _compared(gettext_noop("is %(value)s, but must be less than %(wanted)s")),
+    "multipleOf": _compared(gettext_noop("is %(value)s, but must be a multiple of %(wanted)s")),
+    "uniqueItems": _just(gettext_noop("holds the same item twice")),
+    "pattern": _compared(gettext_noop("is %(value)s, but must match the pattern %(wanted)s")),
+    "format": _compared(gettext_noop("is %(value)s, but must have the format %(wanted)s")),
+    "contains": _just(gettext_noop("does not hold an item that it must have")),
+    "anyOf": _just(gettext_noop("has none of the forms that are allowed")),
+    "oneOf": _just(gettext_noop("must have one of the forms that are allowed, and only one")),
+    "not": _just(gettext_noop("has a form that is not allowed")),
+    "dependentRequired": _just(gettext_noop("lacks a field that goes with another")),
+    "items": _just(_WRONG_ITEM),
+    "unevaluatedItems": _just(_WRONG_ITEM),
 }

@@ -1,6 +1,6 @@
 """A model's answer, read as what the generator promises: a text, JSON that fits a schema, or a block of code.
 
-A misfit is told in one sentence that the model can act on.
+A misfit is told in one sentence that the model can act on: in English to it, and to staff in their language.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.types import FinishReason
 
 from . import effort
@@ -27,9 +28,42 @@ _ALWAYS_SCANNED = 200_000
 """How many times its length those tries may read of the answer, and how many characters at any rate: each
 object in an object that is broken near its end is read up to there."""
 
-CUT: Final = "The answer was cut off at its length limit."
-SLIPPED: Final = "The answer did not have the form that was asked for."
+CUT: Final = Sentence(gettext_noop("The answer was cut off at its length limit."))
+SLIPPED: Final = Sentence(gettext_noop("The answer did not have the form that was asked for."))
 """Where the service says no more than that."""
+
+_TOO_LONG = gettext_noop("The answer has more than %(most)s characters.")
+_EMPTY = Sentence(gettext_noop("The answer is empty."))
+_WRONG_WHOLE = gettext_noop("The answer %(problem)s.")
+_WRONG_PART = gettext_noop("`%(place)s` %(problem)s.")
+_NO_JSON = Sentence(gettext_noop("The answer holds no JSON that can be read."))
+_MANY_VALUES = Sentence(gettext_noop("The answer holds more than one JSON value."))
+_INVALID_JSON = gettext_noop("The answer is not valid JSON: %(reason)s (line %(line)s, column %(column)s).")
+_TOO_DEEP = Sentence(gettext_noop("The answer is nested too deeply."))
+_TWICE = gettext_noop("The name %(name)s stands twice in one object.")
+_MANY_DIGITS = gettext_noop("A number has more than %(most)s digits.")
+_LARGE_NUMBER = Sentence(gettext_noop("A number is too large."))
+_NO_NUMBER = gettext_noop("The answer is not valid JSON: %(name)s is not a JSON number.")
+_NO_BLOCK = gettext_noop("The answer holds no block that begins with ```%(language)s.")
+_MANY_BLOCKS = gettext_noop("The answer holds %(number)s blocks of %(language)s, but must hold one.")
+_OPEN_BLOCK = gettext_noop("The block of %(language)s is never closed with ```.")
+_EMPTY_BLOCK = gettext_noop("The block of %(language)s is empty.")
+# As Python's decoder says it, which is what the model is told.
+REASONS: Final = frozenset(
+    [
+        gettext_noop("Expecting value"),
+        gettext_noop("Expecting property name enclosed in double quotes"),
+        gettext_noop("Expecting ':' delimiter"),
+        gettext_noop("Expecting ',' delimiter"),
+        gettext_noop("Illegal trailing comma before end of object"),
+        gettext_noop("Illegal trailing comma before end of array"),
+        gettext_noop("Unterminated string starting at"),
+        gettext_noop("Invalid control character at"),
+        gettext_noop("Invalid \\escape"),
+        gettext_noop("Invalid \\uXXXX escape"),
+        gettext_noop("Extra data"),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +81,19 @@ class Fitting:
 class Misfit:
     """`fault`: for the model and for staff. It may quote the answer."""
 
-    fault: str
+    fault: Sentence
 
 
 def read(definition: Definition, text: str, finish_reason: FinishReason) -> Fitting | Misfit:
     if len(text) > definition.max_output_chars:
-        return Misfit(f"The answer has more than {definition.max_output_chars} characters.")
+        return Misfit(Sentence(_TOO_LONG, most=definition.max_output_chars))
     if definition.output_kind == "text":
         return Fitting(text)
     effort.spend(len(text) // _TEXT_OF_STEP)
     if finish_reason == FinishReason.LENGTH:
         return Misfit(CUT)
     if not text.strip():
-        return Misfit("The answer is empty.")
+        return Misfit(_EMPTY)
     return _read_json(definition, text) if definition.output_kind == "json" else _read_block(definition, text)
 
 
@@ -67,12 +101,14 @@ def _read_json(definition: Definition, text: str) -> Fitting | Misfit:
     try:
         found = _found_json(text, opening="[" if _wants_list(definition) else "{")
     except _NotJson as error:
-        return Misfit(str(error))
+        return Misfit(error.fault)
     fault = definition.output_validator.first_fault(found.data)
     if fault is None:
         return found
     place = fault.place_in()
-    return Misfit(f"{f'`{place}`' if place else 'The answer'} {fault.problem}.")
+    if not place:
+        return Misfit(Sentence(_WRONG_WHOLE, problem=fault.problem))
+    return Misfit(Sentence(_WRONG_PART, place=place, problem=fault.problem))
 
 
 def _wants_list(definition: Definition) -> bool:
@@ -80,7 +116,13 @@ def _wants_list(definition: Definition) -> bool:
 
 
 class _NotJson(Exception):
-    """Its text is the fault."""
+    def __init__(self, fault: Sentence) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class _NoValue(_NotJson, ValueError):
+    """Syntax of JSON that holds no value which another program could read."""
 
 
 def _found_json(text: str, *, opening: str) -> Fitting:
@@ -101,9 +143,9 @@ def _found_json(text: str, *, opening: str) -> Fitting:
     if not found and whole.startswith(("{", "[")):
         _refuse_json(first)
     if not found:
-        raise _NotJson("The answer holds no JSON that can be read.")
+        raise _NotJson(_NO_JSON)
     if len(found) > 1:
-        raise _NotJson("The answer holds more than one JSON value.")
+        raise _NotJson(_MANY_VALUES)
     return found[0]
 
 
@@ -138,38 +180,40 @@ def _decoded(text: str) -> Any:
 
 
 def _refuse_json(error: json.JSONDecodeError) -> NoReturn:
-    raise _NotJson(
-        f"The answer is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})."
-    ) from None
+    reason = Sentence(error.msg) if error.msg in REASONS else error.msg
+    fault = Sentence(_INVALID_JSON, reason=reason, line=error.lineno, column=error.colno)
+    raise _NotJson(fault) from None
 
 
 def _refuse_value(error: ValueError | RecursionError) -> NoReturn:
-    raise _NotJson("The answer is nested too deeply." if isinstance(error, RecursionError) else str(error))
+    if isinstance(error, _NotJson):
+        raise error
+    raise _NotJson(_TOO_DEEP if isinstance(error, RecursionError) else _NO_JSON) from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = dict(pairs)
     if len(names) != len(pairs):
         twice, _count = Counter(name for name, _value in pairs).most_common(1)[0]
-        raise ValueError(f"The name {json.dumps(twice[:60], ensure_ascii=False)} stands twice in one object.")
+        raise _NoValue(Sentence(_TWICE, name=json.dumps(twice[:60], ensure_ascii=False)))
     return names
 
 
 def _whole_number(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise ValueError(f"A number has more than {MAX_DIGITS} digits.")
+        raise _NoValue(Sentence(_MANY_DIGITS, most=MAX_DIGITS))
     return int(digits)
 
 
 def _number(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise ValueError("A number is too large.")
+        raise _NoValue(_LARGE_NUMBER)
     return number
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"The answer is not valid JSON: {name} is not a JSON number.")
+    raise _NoValue(Sentence(_NO_NUMBER, name=name))
 
 
 _decoder = json.JSONDecoder(
@@ -185,13 +229,13 @@ def _read_block(definition: Definition, text: str) -> Fitting | Misfit:
     if not fitting and len(blocks) == 1 and not blocks[0].language:
         fitting = blocks
     if not fitting:
-        return Misfit(f"The answer holds no block that begins with ```{language}.")
+        return Misfit(Sentence(_NO_BLOCK, language=language))
     if len(fitting) > 1:
-        return Misfit(f"The answer holds {len(fitting)} blocks of {language}, but must hold one.")
+        return Misfit(Sentence(_MANY_BLOCKS, number=len(fitting), language=language))
     if not fitting[0].is_closed:
-        return Misfit(f"The block of {language} is never closed with ```.")
+        return Misfit(Sentence(_OPEN_BLOCK, language=language))
     if not fitting[0].inside.strip():
-        return Misfit(f"The block of {language} is empty.")
+        return Misfit(Sentence(_EMPTY_BLOCK, language=language))
     return Fitting(fitting[0].inside)
 
 

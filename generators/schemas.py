@@ -33,11 +33,13 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.types import JsonObject
+from llmconfigs import wording
 
 from . import effort
 from .errors import SchemaError
-from .faults import Fault, Path, fault_of, joined
+from .faults import Fault, Path, fault_of, joined, nearest
 
 ANYTHING: Final[JsonObject] = {}
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -52,6 +54,10 @@ _WIDTH_OF_STEP = 200
 _TEXT_OF_STEP = 50
 """How many items or names, and how many characters that are made to compare values, take as long."""
 _MAX_ERRORS = 30
+
+_UNCHECKABLE = Sentence(gettext_noop("is too large or too deeply nested to be checked"))
+_TOO_DEEP = gettext_noop("is nested more than %(most)s deep")
+_TOO_MANY = gettext_noop("holds more than %(most)s values")
 
 _ONE = (
     "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then",
@@ -78,7 +84,7 @@ class Validator:
         try:
             error = best_match(islice(self._validator.iter_errors(value), _MAX_ERRORS))
         except (RecursionError, _TooManySteps):
-            return Fault((), "is too large or too deeply nested to be checked")
+            return Fault((), _UNCHECKABLE)
         finally:
             _steps.reset(steps)
         return None if error is None else fault_of(error)
@@ -92,8 +98,9 @@ def check(schema: Any) -> None:
     try:
         Draft202012Validator.check_schema(schema)
     except NoSchema as error:
-        told = _("This is no JSON Schema: %(problem)s.") % {"problem": error.message[:300]}
-        raise SchemaError(told, place=joined(tuple(error.absolute_path))) from error
+        fault = fault_of(nearest(error))
+        told = _("This is no JSON Schema: what stands here %(problem)s.")
+        raise SchemaError(told % {"problem": wording.say(fault.problem)}, place=fault.place_in()) from error
     parts = list(_parts(schema, ()))
     resolved = _Resolved(schema, [part for _path, part in parts])
     for path, part in parts:
@@ -210,9 +217,9 @@ def _compiled(pattern: str) -> SchemaValidator:
 def _too_much(value: Any) -> Fault | None:
     depth, count = _depth_and_count(value)
     if depth > MAX_DEPTH:
-        return Fault((), f"is nested more than {MAX_DEPTH} deep")
+        return Fault((), Sentence(_TOO_DEEP, most=MAX_DEPTH))
     if count > MAX_VALUES:
-        return Fault((), f"holds more than {MAX_VALUES} values")
+        return Fault((), Sentence(_TOO_MANY, most=MAX_VALUES))
     return None
 
 

@@ -106,7 +106,12 @@ class WireBackend:
         self._rules.require_embeddings()
         path, wire, options = self._provider.embeddings_path, self._wire, self._spec.options
         if path is None or not isinstance(wire, EmbeddingWire):
-            raise ConfigurationError(f"{self._provider.label} has no route or no language for embeddings.")
+            raise ConfigurationError(
+                Sentence(
+                    gettext_noop("%(label)s has no route or no language for embeddings."),
+                    label=self._provider.label,
+                )
+            )
         call = self._outgoing.post(path, wire.encode_embeddings(request, model=self.model, options=options))
         return await self._fetch(call, partial(wire.decode_embeddings, request=request, options=options))
 

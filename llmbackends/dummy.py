@@ -96,7 +96,7 @@ class DummyBackend(InProcessBackend):
 
 
 async def _sleep_until(moment: float, deadline: Deadline) -> None:
-    async with deadline.limit("The answer"):
+    async with deadline.limit(Sentence(gettext_noop("The answer"))):
         await asyncio.sleep(moment - asyncio.get_running_loop().time())
 
 

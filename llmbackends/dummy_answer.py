@@ -12,6 +12,7 @@ from typing import Any
 from .dummy_numbers import token_logprob
 from .errors import UnsupportedFeature
 from .json_example import NoExample, Schema, example_of
+from .texts import Sentence, gettext_noop
 from .types import (
     ChatChunk,
     ChatRequest,
@@ -24,6 +25,8 @@ from .types import (
 )
 
 _TOKEN = re.compile(r"\s*\S+|\s+\Z")
+_OF_TOOL = gettext_noop("the parameters of the tool %(tool)r")
+_RESPONSE_FORMAT = Sentence(gettext_noop("the response format"))
 _REPEATED = 200
 """Characters of the last user message in an answer."""
 
@@ -61,7 +64,7 @@ def answer_to(request: ChatRequest, *, text: str | None) -> DummyAnswer:
     """
     if (tool := _tool_to_call(request)) is not None:
         call = ToolCallDelta(0, f"call_{_digest(request)}", tool.name)
-        arguments = _example_json(tool.parameters, f"the parameters of the tool {tool.name!r}")
+        arguments = _example_json(tool.parameters, Sentence(_OF_TOOL, tool=tool.name))
         return _limited(arguments, request, FinishReason.TOOL_CALLS, call)
     return _limited(_until_stop(_text(request, text), request), request, FinishReason.STOP)
 
@@ -91,7 +94,7 @@ def _tool_to_call(request: ChatRequest) -> Tool | None:
 def _text(request: ChatRequest, text: str | None) -> str:
     wanted = request.response_format
     if wanted is not None and wanted.kind == "json_schema":
-        return _example_json(wanted.schema or {}, "the response format")
+        return _example_json(wanted.schema or {}, _RESPONSE_FORMAT)
     if text is None:
         text = f"Answer {_digest(request)} to: {_last_user_text(request)[:_REPEATED]}"
     if wanted is not None and wanted.kind == "json_object":
@@ -109,11 +112,17 @@ def _until_stop(text: str, request: ChatRequest) -> str:
     return text[: min((end for end in ends if end >= 0), default=len(text))]
 
 
-def _example_json(schema: Schema, whose: str) -> str:
+def _example_json(schema: Schema, whose: Sentence) -> str:
     try:
         return _as_json(example_of(schema))
     except NoExample as error:
-        raise UnsupportedFeature(f"The dummy finds no JSON value for {whose}: {error}.") from error
+        raise UnsupportedFeature(
+            Sentence(
+                gettext_noop("The dummy finds no JSON value for %(whose)s: %(error)s."),
+                whose=whose,
+                error=error.args[0],
+            )
+        ) from error
 
 
 def _as_json(value: Any) -> str:

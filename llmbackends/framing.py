@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .errors import BadAnswer
+from .texts import Sentence, gettext_noop
 from .wire import Framing
 
 DEFAULT_MAX_BYTES = 4 * 1024 * 1024
@@ -91,7 +92,12 @@ class SSEParser:
             self._data.append(value)
             self._data_bytes += len(value) + 1
             if self._data_bytes - 1 > self._max_event_bytes:
-                raise BadAnswer(f"An event of the stream is longer than {self._max_event_bytes} bytes.")
+                raise BadAnswer(
+                    Sentence(
+                        gettext_noop("An event of the stream is longer than %(max_event_bytes)s bytes."),
+                        max_event_bytes=self._max_event_bytes,
+                    )
+                )
         elif name == b"event":
             self._event = value
 
@@ -147,7 +153,12 @@ class _Lines:
 
     def _check_size(self, piece: bytes) -> None:
         if len(self._pending) + len(piece) > self._max_bytes:
-            raise BadAnswer(f"A line of the stream is longer than {self._max_bytes} bytes.")
+            raise BadAnswer(
+                Sentence(
+                    gettext_noop("A line of the stream is longer than %(max_bytes)s bytes."),
+                    max_bytes=self._max_bytes,
+                )
+            )
 
     def _without_mark(self, line: bytes) -> bytes:
         self._at_start = False
@@ -159,5 +170,9 @@ def _decode(data: bytes | bytearray) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise BadAnswer(
-            f"The stream is not UTF-8: {error.reason} at byte {error.start} of an event."
+            Sentence(
+                gettext_noop("The stream is not UTF-8: %(reason)s at byte %(start)s of an event."),
+                reason=error.reason,
+                start=error.start,
+            )
         ) from error

@@ -13,6 +13,7 @@ from .catalog import Provider
 from .errors import BackendTimeout, BackendUnavailable
 from .requests import RequestRules
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 from .types import (
     ChatChunk,
     ChatRequest,
@@ -81,7 +82,7 @@ class InProcessBackend(ABC):
 
     def _require_open(self) -> None:
         if self._is_closed:
-            raise BackendUnavailable("This backend has been closed.", retryable=False)
+            raise BackendUnavailable(Sentence(gettext_noop("This backend has been closed.")), retryable=False)
 
 
 class Deadline:
@@ -92,12 +93,17 @@ class Deadline:
         self._at = asyncio.get_running_loop().time() + timeout_s
 
     @contextlib.asynccontextmanager
-    async def limit(self, doing: str, *, processed: bool = True) -> AsyncIterator[None]:
+    async def limit(self, doing: Sentence, *, processed: bool = True) -> AsyncIterator[None]:
         """Raises BackendTimeout. `processed`: whether the request may have been worked on by then."""
         try:
             async with asyncio.timeout_at(self._at):
                 yield
         except TimeoutError as error:
             raise BackendTimeout(
-                f"{doing} took more than {self._timeout_s:g} s.", processed=processed
+                Sentence(
+                    gettext_noop("%(doing)s took more than %(timeout_s)s s."),
+                    doing=doing,
+                    timeout_s=f"{self._timeout_s:g}",
+                ),
+                processed=processed,
             ) from error

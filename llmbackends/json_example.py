@@ -11,6 +11,8 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from .texts import Sentence, gettext_noop
+
 Schema = Mapping[str, Any]
 
 _FULL_DEPTH = 4
@@ -28,8 +30,14 @@ _FORMATS = {
 }
 
 
+_NO_SCHEMA = gettext_noop("at %(place)s it is not a JSON Schema")
+_ELSEWHERE = gettext_noop("it refers to something that is not in it: %(error)s")
+_NOT_FITTING = gettext_noop("the value that was found does not fit “%(keyword)s” at %(place)s")
+_TOO_DEEP = Sentence(gettext_noop("it contains itself, or nests too deeply"))
+
+
 class NoExample(ValueError):
-    """No fitting value was found, which does not mean that there is none."""
+    """No fitting value was found, which does not mean that there is none. Its argument is a Sentence."""
 
 
 def example_of(schema: Schema) -> Any:
@@ -45,17 +53,17 @@ def example_of(schema: Schema) -> Any:
         validator = Draft202012Validator(dict(schema), registry=Registry())
         problem = next(validator.iter_errors(value), None)
     except SchemaError as error:
-        raise NoExample(f"it is not a JSON Schema: {error.message}") from error
+        raise NoExample(Sentence(_NO_SCHEMA, place=error.json_path)) from error
     except Unresolvable as error:
-        raise NoExample(f"it refers to something that is not in it: {error}") from error
+        raise NoExample(Sentence(_ELSEWHERE, error=str(error))) from error
     if problem is not None:
-        raise NoExample(f"the value found does not fit: {problem.message}")
+        raise NoExample(Sentence(_NOT_FITTING, place=problem.json_path, keyword=str(problem.validator)))
     return value
 
 
 def _make(schema: Schema | bool, root: Schema, depth: int) -> Any:
     if depth > _MAX_DEPTH:
-        raise NoExample("it contains itself, or nests too deeply")
+        raise NoExample(_TOO_DEEP)
     if isinstance(schema, bool):
         return _WORD
     if "const" in schema:

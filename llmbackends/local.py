@@ -102,7 +102,7 @@ class LocalBackend(InProcessBackend):
         shared = self._acquire(purpose)
         try:
             self._keep(shared)
-            async with deadline.limit("Loading the model", processed=False):
+            async with deadline.limit(Sentence(gettext_noop("Loading the model")), processed=False):
                 model = await _result_of(shared.loaded)
             yield model
         finally:
@@ -151,7 +151,7 @@ class _ChunkStream(AsyncIterator[ChatChunk]):
         while not self._pending:
             if self._decoder.ended:
                 raise StopAsyncIteration
-            async with self._deadline.limit("Waiting for the model's answer"):
+            async with self._deadline.limit(Sentence(gettext_noop("Waiting for the model's answer"))):
                 item = await self._items.get()
             self._pending.extend(self._decoded(item))
         return self._pending.popleft()
@@ -170,7 +170,9 @@ def _generation(call: WireCall, receive: Callable[[Item], None]) -> Generation:
     try:
         body = json.dumps({**call.body, "return_progress": True}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise RequestError(f"The request cannot be written as JSON: {error}.") from error
+        raise RequestError(
+            Sentence(gettext_noop("The request cannot be written as JSON: %(error)s."), error=str(error))
+        ) from error
     # No token of a text is shorter than a byte, and JSON is longer than any chat template.
     prompt_tokens = len(body.encode(errors="replace"))
     return Generation(call.route, body, prompt_tokens + call.body.get("max_tokens", _UNLIMITED), receive)
@@ -179,7 +181,7 @@ def _generation(call: WireCall, receive: Callable[[Item], None]) -> Generation:
 async def _embeddings_by(embedder: Embedder, body: str, deadline: Deadline) -> str:
     answer = embedder.submit(body)
     try:
-        async with deadline.limit("Waiting for the embeddings"):
+        async with deadline.limit(Sentence(gettext_noop("Waiting for the embeddings"))):
             return await _result_of(answer)
     finally:
         answer.cancel()  # of use if its turn has not come

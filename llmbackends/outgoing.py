@@ -14,6 +14,7 @@ from .errors import RequestError
 from .http import HTTPCall
 from .secret import Secret
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 
 _JSON = {"content-type": "application/json"}
 
@@ -81,7 +82,9 @@ def _as_strict_json(body: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise RequestError(f"The request cannot be written as JSON: {error}.") from error
+        raise RequestError(
+            Sentence(gettext_noop("The request cannot be written as JSON: %(error)s."), error=str(error))
+        ) from error
 
 
 def _base_url(endpoint_url: str, provider: Provider) -> str:

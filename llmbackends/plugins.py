@@ -24,6 +24,7 @@ from .base import ChatBackend
 from .catalog import Provider
 from .errors import ConfigurationError
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 
 logger = logging.getLogger(__name__)
 
@@ -104,11 +105,20 @@ def _require_compatible(function: Any) -> None:
     version = getattr(module, "API_VERSION", None)
     if version != API_VERSION:
         raise ConfigurationError(
-            f"It was written for version {version} of the plugin interface; this is version {API_VERSION}."
+            Sentence(
+                gettext_noop(
+                    "It was written for version %(version)s of the plugin interface; this is version "
+                    "%(ours)s."
+                ),
+                version=version,
+                ours=API_VERSION,
+            )
         )
 
 
 def _require_distinct(registrations: list[Registration]) -> None:
     names = [name for registration in registrations for name in registration.names]
     if len(names) != len(set(names)):
-        raise ConfigurationError(f"It registers a name twice: {', '.join(sorted(names))}.")
+        raise ConfigurationError(
+            Sentence(gettext_noop("It registers a name twice: %(names)s."), names=", ".join(sorted(names)))
+        )

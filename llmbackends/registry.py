@@ -19,6 +19,7 @@ from .catalog import PROVIDERS, Provider
 from .errors import ConfigurationError, UnknownProvider
 from .plugins import Factory, PluginReport, Registration
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 from .validation import require_valid
 
 _DRIVERS = {
@@ -79,15 +80,22 @@ class Registry:
         with self._lock:
             if (found := self._by_name.get(id_or_alias)) is None:
                 raise UnknownProvider(
-                    f"There is no provider {id_or_alias!r}. There are: {', '.join(sorted(self._by_id))}."
+                    Sentence(
+                        gettext_noop("There is no provider %(id_or_alias)r. There are: %(names)s."),
+                        id_or_alias=id_or_alias,
+                        names=", ".join(sorted(self._by_id)),
+                    )
                 )
             return found
 
     def _require_acceptable(self, registration: Registration) -> None:
         if taken := [name for name in registration.names if name in self._by_name]:
             raise ConfigurationError(
-                f"The provider {registration.provider.id!r} is refused: "
-                f"the name {taken[0]!r} is already taken."
+                Sentence(
+                    gettext_noop("The provider %(id)r is refused: the name %(taken)r is already taken."),
+                    id=registration.provider.id,
+                    taken=taken[0],
+                )
             )
         _require_buildable(registration)
 
@@ -96,16 +104,28 @@ def _require_buildable(registration: Registration) -> None:
     provider = registration.provider
     if registration.factory is None and provider.driver not in _DRIVERS:
         raise ConfigurationError(
-            f"The provider {provider.id!r} needs a factory: there is no driver {provider.driver!r}."
+            Sentence(
+                gettext_noop("The provider %(id)r needs a factory: there is no driver %(driver)r."),
+                id=provider.id,
+                driver=provider.driver,
+            )
         )
     if registration.factory is None and provider.driver == "http" and provider.wire is None:
-        raise ConfigurationError(f"The provider {provider.id!r} names no wire format and has no factory.")
+        raise ConfigurationError(
+            Sentence(
+                gettext_noop("The provider %(id)r names no wire format and has no factory."), id=provider.id
+            )
+        )
     for schema in (provider.parameters, provider.options):
         try:
             Draft202012Validator.check_schema(dict(schema))
         except SchemaError as error:
             raise ConfigurationError(
-                f"A schema of the provider {provider.id!r} is not a JSON Schema: {error.message}"
+                Sentence(
+                    gettext_noop("A schema of the provider %(id)r is not a JSON Schema: %(message)s"),
+                    id=provider.id,
+                    message=error.message,
+                )
             ) from error
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from .catalog import Provider
 from .errors import RequestError, UnsupportedFeature
 from .spec import BackendSpec
+from .texts import Sentence, gettext_noop
 from .types import ChatRequest, Feature, ToolChoice
 
 
@@ -46,7 +47,11 @@ class RequestRules:
 
     def unsupported(self, *lacking: str) -> UnsupportedFeature:
         return UnsupportedFeature(
-            f"{self._provider.label} does not support {', '.join(lacking)}.",
+            Sentence(
+                gettext_noop("%(label)s does not support %(names)s."),
+                label=self._provider.label,
+                names=", ".join(lacking),
+            ),
             details={"unsupported": list(lacking)},
         )
 
@@ -57,5 +62,10 @@ def _with_named_tool_only(request: ChatRequest) -> ChatRequest:
         return request
     named = tuple(tool for tool in request.tools if tool.name == choice.name)
     if not named:
-        raise RequestError(f"The tool {choice.name!r} is chosen, but it is not among the request's tools.")
+        raise RequestError(
+            Sentence(
+                gettext_noop("The tool %(name)r is chosen, but it is not among the request's tools."),
+                name=choice.name,
+            )
+        )
     return replace(request, tools=named, tool_choice=ToolChoice("required"))

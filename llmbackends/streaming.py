@@ -10,7 +10,7 @@ from typing import Self
 from .errors import BackendError, StreamCut
 from .framing import EventParser
 from .http import HTTPAnswer
-from .types import ChatChunk, ChatResult, ToolCallDelta
+from .types import NO_REASON, ChatChunk, ChatResult, ToolCallDelta
 from .wire import StreamDecoder
 
 
@@ -68,7 +68,7 @@ class ChunkStream(AsyncIterator[ChatChunk]):
                 else:
                     self._decode_end()
                 if self._has_ended and not self._has_reason:
-                    raise StreamCut("The stream ended without saying why.")
+                    raise StreamCut(NO_REASON)
         except BackendError as error:
             self._error = error
 

@@ -12,6 +12,13 @@ def gettext_noop(text: str) -> str:
     return text
 
 
+def storable(text: str) -> str:
+    """The text with U+FFFD for what no database stores; models do write such characters."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class Sentence(str):
     """English, with its values apart: what an error or a report says of itself.
 
@@ -32,6 +39,15 @@ class Sentence(str):
         return (self.template,), self.values
 
 
+def joined(*texts: str) -> Sentence:
+    """Sentences, or what somebody else has said, one after the other."""
+    first, *others = texts
+    together = first if isinstance(first, Sentence) else Sentence("%(text)s", text=first)
+    for other in others:
+        together = Sentence("%(first)s %(other)s", first=together, other=other)
+    return together
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is wrong, as one sentence; `str()` is the English one.
@@ -44,3 +60,7 @@ class Problem:
 
     def __str__(self) -> str:
         return self.template % self.values
+
+    @property
+    def sentence(self) -> Sentence:
+        return Sentence(self.template, **self.values)

@@ -12,6 +12,9 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from .errors import StreamCut
+from .texts import Sentence, gettext_noop
+
+NO_REASON = Sentence(gettext_noop("The stream ended without saying why."))
 
 JsonObject = Mapping[str, Any]
 Role = Literal["system", "user", "assistant", "tool"]
@@ -303,7 +306,7 @@ class ChunkCollector:
     def result(self) -> ChatResult:
         """Raises StreamCut if no chunk with a finish reason was added."""
         if self._last is None or self._last.finish_reason is None:
-            raise StreamCut("The stream ended without saying why.")
+            raise StreamCut(NO_REASON)
         return ChatResult(
             text=self.text,
             finish_reason=self._last.finish_reason,

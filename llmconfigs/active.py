@@ -14,6 +14,7 @@ from epochs.outside_pool import OwnConnection
 from epochs.reading import CoalescedReader
 from llmbackends.base import ChatBackend
 from llmbackends.errors import BackendUnavailable, ConfigurationError
+from llmbackends.texts import Sentence, gettext_noop
 
 from .building import build
 from .health import HealthRecord
@@ -94,7 +95,9 @@ async def _selected(epochs: Epochs | None) -> ActiveSpec:
     except (TimeoutError, *DATABASE_DOWN) as error:
         if epochs.is_stale:
             return _selection.last_known()
-        raise BackendUnavailable("The active configuration has changed and could not be read.") from error
+        raise BackendUnavailable(
+            Sentence(gettext_noop("The active configuration has changed and could not be read."))
+        ) from error
 
 
 async def _load(number: int) -> ActiveSpec:

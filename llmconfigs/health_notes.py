@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from epochs.outside_pool import OwnConnection
 
-from . import wording
 from .models import HealthNote
 from .probing import Probe
 
@@ -49,7 +48,7 @@ def note(health: Health) -> None:
         is_healthy=health.is_healthy,
         checked_at=timezone.now(),
         took_s=health.took_s,
-        detail=wording.stored(health.detail).replace("\x00", ""),
+        detail=health.detail,
     )
     HealthNote.objects.bulk_create(
         [row],

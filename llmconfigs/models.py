@@ -19,6 +19,7 @@ from llmbackends.spec import BackendSpec
 from . import policy
 from .binding import receiver_of
 from .fields import SealedSecretField
+from .sentence_fields import SentenceField
 
 
 def is_same_person(actor: Actor, user_id: int | None, name: str) -> bool:
@@ -253,7 +254,7 @@ class HealthNote(models.Model):
     is_healthy = models.BooleanField(_("healthy"))
     checked_at = models.DateTimeField(_("checked"))
     took_s = models.FloatField(_("seconds"), null=True)
-    detail = models.TextField(_("detail"), blank=True)
+    detail = SentenceField(_("detail"), blank=True)
 
     class Meta:
         verbose_name = _("health note")

@@ -29,6 +29,7 @@ from generation.following.attended import Moment, attended
 from generation.models import GenerationJob, JobStatus
 from generation.requests import given_of
 from llmbackends.types import ImagePart, JsonObject, Message
+from llmconfigs import wording
 
 from .access import logged_in
 from .event_stream import HEARTBEAT, HEARTBEAT_S, event, release_connections, stream_response
@@ -91,6 +92,7 @@ def job(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
         "said": list(_said(found.request)),
         "warnings": [warning_sentence(word) for word in found.warnings],
         "failure": sentence(found.error_code) if found.error_code else "",
+        "detail": wording.say(found.failure_detail),
         "may_cancel": _may_cancel(request, found),
         "sees_all": request.user.has_perm(SEE_ALL),
     }

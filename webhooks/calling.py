@@ -13,7 +13,9 @@ from django.conf import settings
 from llmbackends.errors import AddressNotAllowed, BackendError, BackendTimeout
 from llmbackends.http import HTTPAnswer, HTTPCall, HTTPClient
 from llmbackends.retry import parse_retry_after
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.zones import DEFAULT_PORTS, target_of
+from llmconfigs import wording
 from llmconfigs.errors import LLMConfigsError
 
 from . import policy, signing
@@ -28,6 +30,13 @@ BEGINS_WITHIN_S: Final = 2.0
 
 _CONNECT_S = 5.0
 _ASKS_FOR_PATIENCE = (429, 503)
+_NOT_SIGNED = gettext_noop("It could not be signed: %(error)s")
+_BROKEN = gettext_noop("An error in the program: %(error)s")
+_HELD_UP = Sentence(gettext_noop("The sender was held up before it could send."))
+_JOB_GONE = Sentence(gettext_noop("The job that it tells of is gone."))
+_NO_URL = Sentence(gettext_noop("This is no plain http:// or https:// URL."))
+_REDIRECT = gettext_noop("It answered with a redirect (HTTP %(status)s), which is not followed.")
+_STATUS = gettext_noop("It answered with HTTP %(status)s.")
 _JSON: Final = {"content-type": "application/json; charset=utf-8"}
 
 
@@ -60,10 +69,12 @@ class Caller:
             return attempt.ended(AttemptOutcome.CONNECTION_FAILED, reason=error.message)
         except (LLMConfigsError, signing.SecretUnusable) as error:
             log.error("webhook_not_signed", endpoint=str(claim.endpoint_id), error=str(error))
-            return attempt.ended(AttemptOutcome.NOT_SENT, reason=f"It could not be signed: {error}")
+            return attempt.ended(AttemptOutcome.NOT_SENT, reason=Sentence(_NOT_SIGNED, error=_told(error)))
         except Exception as error:
             log.exception("webhook_not_sent", message=claim.message_id)
-            return attempt.ended(AttemptOutcome.NOT_SENT, reason=f"{type(error).__name__}: {error}")
+            return attempt.ended(
+                AttemptOutcome.NOT_SENT, reason=Sentence(_BROKEN, error=f"{type(error).__name__}: {error}")
+            )
         return answer
 
     async def aclose(self) -> None:
@@ -73,15 +84,13 @@ class Caller:
     async def _call(self, claim: Claim, attempt: _Clock) -> Result:
         loop = asyncio.get_running_loop()
         if loop.time() - claim.seen_on_at > BEGINS_WITHIN_S:
-            return attempt.ended(
-                AttemptOutcome.STOPPED, reason="The sender was held up before it could send."
-            )
+            return attempt.ended(AttemptOutcome.STOPPED, reason=_HELD_UP)
         if not claim.body:
-            return attempt.ended(AttemptOutcome.NOT_SENT, reason="The job that it tells of is gone.")
+            return attempt.ended(AttemptOutcome.NOT_SENT, reason=_JOB_GONE)
         try:
             scheme = target_of(claim.url).scheme
-        except ValueError as error:
-            return attempt.ended(AttemptOutcome.REFUSED_ADDRESS, reason=str(error))
+        except ValueError:
+            return attempt.ended(AttemptOutcome.REFUSED_ADDRESS, reason=_NO_URL)
         deadline = loop.time() + self._timeout_s
         async with self._clients[scheme].send(_signed(claim, attempt), deadline=deadline) as answer:
             result = _judged(answer, attempt)
@@ -130,7 +139,9 @@ def _judged(answer: HTTPAnswer, attempt: _Clock) -> Result:
     )
 
 
-def _reason(status: int) -> str:
-    if 300 <= status < 400:
-        return f"It answered with a redirect (HTTP {status}), which is not followed."
-    return f"It answered with HTTP {status}."
+def _reason(status: int) -> Sentence:
+    return Sentence(_REDIRECT if 300 <= status < 400 else _STATUS, status=status)
+
+
+def _told(error: LLMConfigsError | signing.SecretUnusable) -> Sentence:
+    return wording.explained(error) if isinstance(error, LLMConfigsError) else error.sentence

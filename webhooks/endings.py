@@ -22,6 +22,7 @@ from audit import trail
 from audit.actions import Action
 from audit.trail import Subject
 from generation import sql
+from llmbackends.texts import Sentence, gettext_noop
 
 from . import schedule
 from .claims import Claim, current, is_test
@@ -42,6 +43,8 @@ _OUR_OWN = (AttemptOutcome.STOPPED, AttemptOutcome.NOT_SENT)
 """Which say nothing of the endpoint."""
 
 _SUCCESS_IS_OLD_S = 10.0
+
+_STOPPED = Sentence(gettext_noop("The sender was stopped before there was an answer."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def stopped() -> Result:
         AttemptOutcome.STOPPED,
         timezone.now(),
         0.0,
-        reason="The sender was stopped before there was an answer.",
+        reason=_STOPPED,
     )
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from apikeys.models import ApiKey
 from llmconfigs.fields import SealedSecretField
+from llmconfigs.sentence_fields import SentenceField
 
 _END_OF_HOST = re.compile(r"[/?#]")
 
@@ -228,7 +229,7 @@ class WebhookAttempt(models.Model):
     duration_s = models.FloatField(_("seconds"))
     outcome = models.CharField(_("outcome"), max_length=20, choices=AttemptOutcome)
     status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
-    reason = models.TextField(_("reason"), default="")
+    reason = SentenceField(_("reason"), default="")
 
     objects = WebhookAttemptQuerySet.as_manager()
 

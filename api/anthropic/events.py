@@ -12,6 +12,7 @@ import msgspec
 
 from generation.failures import PublicError
 from llmbackends.errors import BadAnswer
+from llmbackends.texts import Sentence, gettext_noop
 from llmbackends.types import ChatChunk, FinishReason, TokenUsage, ToolCallDelta
 
 from ..frontdoor.dialect import Stamp
@@ -81,7 +82,11 @@ class MessageStreamWriter:
             self._row.append(block)
         elif block not in self._row:
             if delta.arguments.strip():
-                raise BadAnswer("The arguments of a tool call went on after they had been complete.")
+                raise BadAnswer(
+                    Sentence(
+                        gettext_noop("The arguments of a tool call went on after they had been complete.")
+                    )
+                )
             return b""
         block.add(delta.arguments)
         return self._advance()

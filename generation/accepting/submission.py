@@ -22,6 +22,7 @@ from epochs.current import Epochs, current
 from generators import effort
 from generators.definition import Definition
 from generators.known import Generators, known, known_now
+from llmbackends.texts import storable
 
 from ..errors import (
     GeneratorRetired,
@@ -32,7 +33,7 @@ from ..errors import (
     UnknownGenerator,
 )
 from ..models import GenerationJob, JobStatus
-from ..requests import GenerationRequest, request_of, storable, validate
+from ..requests import GenerationRequest, request_of, validate
 from . import dispatch, intake
 
 _KEY_LENGTH = 255

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from llmbackends.errors import StreamCut
-from llmbackends.types import ChatChunk
+from llmbackends.types import NO_REASON, ChatChunk
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ async def _numbered(number: int, chunks: AsyncIterator[ChatChunk]) -> AsyncItera
         reason = chunk.finish_reason or reason
         yield number, chunk
     if reason is None:
-        raise StreamCut("The stream ended without saying why.")
+        raise StreamCut(NO_REASON)
 
 
 class _Merge:

@@ -18,6 +18,7 @@ from generators.asking import Given
 from generators.definition import Definition
 from generators.outputs import Fitting, Misfit
 from llmbackends.errors import BackendFailed, ContextLengthExceeded, RequestError
+from llmbackends.texts import Sentence
 from llmbackends.types import (
     ChatChunk,
     ChatRequest,
@@ -42,7 +43,7 @@ _Ask = Callable[[Collection[Feature]], ChatRequest]
 class SecondTry:
     """What came so far is void: it did not fit, for the reason `fault`."""
 
-    fault: str
+    fault: Sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db import connection
 from django.utils import timezone
 
+from llmbackends.texts import Sentence, gettext_noop
+
 from .. import sql
 from ..models import AttemptOutcome, GenerationJob, JobAttempt
-from ..requests import storable
 from .outcomes import Outcome, Trace
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 MOST = 100
 """A job whose model is still away after so many attempts fails, however late its deadline is."""
-_LONGEST_REASON = 10_000
+
+
+_NO_SIGN_OF_LIFE = Sentence(gettext_noop("The worker gave no sign of life until its lease ran out."))
 
 
 def ended(claim: Claim, outcome: Outcome) -> JobAttempt:
@@ -47,7 +50,7 @@ def lost(job: GenerationJob) -> JobAttempt:
         started_at=job.claimed_at,
         ended_at=timezone.now(),
         outcome=AttemptOutcome.LEASE_LOST,
-        reason="The worker gave no sign of life until its lease ran out.",
+        reason=_NO_SIGN_OF_LIFE,
     )
 
 
@@ -75,7 +78,7 @@ def _of(claim: Claim, outcome: AttemptOutcome, trace: Trace) -> JobAttempt:
         started_at=claim.claimed_at,
         ended_at=timezone.now(),
         outcome=outcome,
-        reason=storable(trace.failure_detail)[:_LONGEST_REASON],
+        reason=trace.failure_detail,
         **_answered_by(trace),
     )
 

@@ -23,7 +23,6 @@ from llmconfigs.selection import ActiveSpec
 
 from .. import sql
 from ..models import Breaker
-from ..requests import storable
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +60,7 @@ def note_failure(backend: str, *, name: str, reason: str, retry_after_s: float, 
     """One more in a row; opens the breaker if they are enough, and after a probe keeps it open for longer."""
     Breaker.objects.bulk_create([Breaker(backend=backend, name=name)], ignore_conflicts=True)
     breaker = Breaker.objects.filter(backend=backend)
-    breaker.update(failures=F("failures") + 1, reason=storable(reason), failed_at=Now())
+    breaker.update(failures=F("failures") + 1, reason=reason, failed_at=Now())
     if was_probe:
         probes = breaker.values_list("probes", flat=True).get() + 1
         wait = sql.after(_wait_s(probes, retry_after_s))

@@ -19,11 +19,12 @@ from django.db import connection, transaction
 from django.db.models import Case, F, PositiveIntegerField, Q, TextField, Value, When
 from django.db.models.functions import Coalesce, Now
 
+from llmbackends.texts import storable
 from llmbackends.types import JsonObject
+from llmconfigs import sentence_fields
 
 from .. import sql
 from ..models import GenerationJob, GenerationJobQuerySet, JobStatus, KeyTurn
-from ..requests import storable
 from . import lanes
 from .lanes import Lane
 from .outcomes import MOST_TOKENS, Progress
@@ -264,5 +265,5 @@ def _claim(owner: str, row: Mapping[str, Any]) -> Claim:
         remaining_s=(row["deadline_at"] - row["claimed_at"]).total_seconds(),
         generator=row["generator"],
         priority=row["priority"],
-        last_failure=row["failure_detail"],
+        last_failure=sentence_fields.read(row["failure_detail"]),
     )

@@ -14,13 +14,14 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
+from llmbackends.texts import storable
 from llmconfigs.models import LLMConfig
 from usage import records
 from usage.selectors import is_recorded
 
 from .. import sql
 from ..models import GenerationJob, JobStatus
-from ..requests import storable, storable_json
+from ..requests import storable_json
 from . import attempts
 from .attempt_usage import unwanted_usage_entry, usage_entry
 from .claims import Claim, current, owned
@@ -158,7 +159,7 @@ def _row(claim: Claim, outcome: Outcome) -> Sequence[Any]:
         error.message if error else "",
         trace.first_chunk_s,
         trace.duration_s,
-        storable(trace.failure_detail),
+        trace.failure_detail,
         storable_json(outcome.data),
         list(outcome.warnings),
         by and by.config_id,
@@ -172,7 +173,7 @@ def _traced(trace: Trace) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "first_chunk_s": trace.first_chunk_s,
         "duration_s": trace.duration_s,
-        "failure_detail": storable(trace.failure_detail),
+        "failure_detail": trace.failure_detail,
     }
     if answered_by := trace.answered_by:
         fields |= {

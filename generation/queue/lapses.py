@@ -15,6 +15,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
+from llmbackends.texts import Sentence, gettext_noop
+
 from ..failures import API_ERRORS
 from ..models import GenerationJob, JobStatus
 from . import attempts, endings
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 200
 _OVERDUE = Q(deadline_at__lte=Now())
+_WENT_AWAY = Sentence(gettext_noop("The worker went away, and the deadline has passed."))
+_TOO_MANY = gettext_noop("%(lost)s workers went away while they worked on it.")
+_NO_ROOM = Sentence(gettext_noop("No worker had room for it before its deadline."))
 
 
 def reap() -> int:
@@ -71,10 +76,10 @@ def _ending(job: Any) -> tuple[str, dict[str, Any]]:
     if job.cancel_requested_at is not None:
         return "cancelled", endings.requeued()
     if job.is_overdue:
-        return "overdue", _failure("backend_timeout", "The worker went away, and the deadline has passed.")
+        return "overdue", _failure("backend_timeout", _WENT_AWAY)
     lost = job.lost_leases + 1
     if lost >= settings.GENERATION_MAX_ATTEMPTS:
-        return "given up", _failure("internal_error", f"{lost} workers went away while they worked on it.")
+        return "given up", _failure("internal_error", Sentence(_TOO_MANY, lost=lost))
     return "queued", {**endings.requeued(), "run_after": None}
 
 
@@ -86,7 +91,7 @@ def _end_overdue() -> int:
     return _end_queued(
         Q(postponements=0),
         **_error("expired"),
-        failure_detail="No worker had room for it before its deadline.",
+        failure_detail=_NO_ROOM,
     )
 
 

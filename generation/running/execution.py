@@ -17,6 +17,8 @@ from epochs.errors import EpochsUnknown
 from generators import known
 from generators.definition import Definition
 from llmbackends.errors import BackendError, BackendUnavailable
+from llmbackends.texts import Sentence, gettext_noop
+from llmconfigs import wording
 from llmconfigs.selection import ActiveSpec
 
 from ..answering import completions
@@ -41,6 +43,17 @@ log = structlog.get_logger(__name__)
 
 _FIRST_DELAY_S = 1.0
 _LONGEST_DELAY_S = 30.0
+
+_CANCELLED_BY_ITSELF = Sentence(gettext_noop("The attempt was cancelled, but nobody asked for it."))
+_CRASHED = gettext_noop("An error in the program: %(error)s")
+_OVERDUE = Sentence(gettext_noop("The job's deadline passed."))
+_NEVER_READY = Sentence(gettext_noop("The job's deadline passed before the model was ready."))
+_NEVER_READY_AND_WHY = gettext_noop(
+    "The job's deadline passed before the model was ready. Before: %(before)s"
+)
+_UNREAD_SINCE = gettext_noop("The generator %(generator)s could not be read: %(error)s")
+_UNREAD = gettext_noop("The generator %(generator)s could not be read.")
+_NOT_KNOWN_YET = gettext_noop("The generator %(generator)s is not among those that were last known.")
 
 
 class Attempt:
@@ -75,7 +88,9 @@ class Attempt:
             if limit.expired():
                 return self._overdue()
             log.exception("job_crashed", **self._facts())
-            return self._failed(API_ERRORS["internal_error"], self._trace(f"{type(error).__name__}: {error}"))
+            return self._failed(
+                API_ERRORS["internal_error"], self._trace(Sentence(_CRASHED, error=_in_log(error)))
+            )
 
     async def begun(self) -> Trace:
         """Waits until the model has begun to answer: it is there, however long the rest takes."""
@@ -97,8 +112,7 @@ class Attempt:
     def cancelled_by_itself(self) -> Outcome:
         """For a caller that did not cancel `run()`: something in the backend did."""
         log.error("job_crashed", **self._facts(), because="cancelled from inside")
-        detail = "The attempt was cancelled, but nobody asked for it."
-        return self._failed(API_ERRORS["internal_error"], self._trace(detail))
+        return self._failed(API_ERRORS["internal_error"], self._trace(_CANCELLED_BY_ITSELF))
 
     async def _generate(self) -> Outcome:
         epochs = await _epochs_or_none()
@@ -135,7 +149,7 @@ class Attempt:
         )
 
     def _ended_by(self, error: BackendError) -> Outcome | Postponement:
-        detail = f"{type(error).__name__}: {error.message}"
+        detail = wording.explained(error)
         was_there, retry_after_s = not self._is_outage(error), error.retry_after_s or 0.0
         trace = replace(self._trace(detail), was_there=was_there, retry_after_s=retry_after_s)
         if not self._can_wait(error):
@@ -145,14 +159,14 @@ class Attempt:
             return self._failed(
                 public_error(error) if self._is_ready else API_ERRORS["backend_unavailable"], trace
             )
-        log.warning("job_postponed", **self._facts(), because=detail, delay_s=round(delay_s, 1))
+        log.warning("job_postponed", **self._facts(), because=_in_log(error), delay_s=round(delay_s, 1))
         return Postponement(delay_s=delay_s, trace=trace)
 
     def _overdue(self) -> Outcome:
         if self._is_ready:
-            return self._failed(API_ERRORS["backend_timeout"], self._trace("The job's deadline passed."))
-        before = self.claim.last_failure and f" Before: {self.claim.last_failure}"
-        detail = f"The job's deadline passed before the model was ready.{before}"
+            return self._failed(API_ERRORS["backend_timeout"], self._trace(_OVERDUE))
+        before = self.claim.last_failure
+        detail = Sentence(_NEVER_READY_AND_WHY, before=before) if before else _NEVER_READY
         return self._failed(API_ERRORS["backend_unavailable"], self._trace(detail))
 
     def _can_wait(self, error: BackendError) -> bool:
@@ -221,12 +235,16 @@ async def _definition_of(generator: str, epochs: Epochs | None) -> Definition:
     try:
         generators = known.last_known() if epochs is None else await known.known(epochs)
     except Error as error:
-        raise BackendUnavailable(f"The generator {generator} could not be read: {error}") from error
+        raise BackendUnavailable(Sentence(_UNREAD_SINCE, generator=generator, error=str(error))) from error
     if generators is None:
-        raise BackendUnavailable(f"The generator {generator} could not be read.")
+        raise BackendUnavailable(Sentence(_UNREAD, generator=generator))
     definition = generators.published(generator)
     if definition is None and (epochs is None or epochs.is_stale):  # it may have been published since
-        raise BackendUnavailable(f"The generator {generator} is not among those that were last known.")
+        raise BackendUnavailable(Sentence(_NOT_KNOWN_YET, generator=generator))
     if definition is None:
         raise LookupError(f"There is no generator {generator}.")
     return definition
+
+
+def _in_log(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

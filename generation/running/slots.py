@@ -16,6 +16,7 @@ from django.db import IntegrityError
 from background.claiming import Claiming
 from background.database_threads import DatabaseThreads, insist
 from epochs.outages import DATABASE_DOWN
+from llmbackends.texts import Sentence, gettext_noop
 
 from ..failures import API_ERRORS
 from ..queue import claims, endings
@@ -26,6 +27,8 @@ from .gate import Gate
 from .results import ResultStore
 
 log = structlog.get_logger(__name__)
+
+_NOT_STORED = gettext_noop("The result could not be stored: %(error)s")
 
 _GIVE_BACK_S = 5.0
 
@@ -208,8 +211,8 @@ class Slots:
         except Exception as error:
             # The database does not take this result, now or ever: store that instead.
             log.exception("result_refused", job_id=str(claim.job_id), attempt=claim.attempt)
-            trace = Trace(failure_detail=f"The result could not be stored. {type(error).__name__}: {error}")
-            outcome = failed(API_ERRORS["internal_error"], trace=trace)
+            detail = Sentence(_NOT_STORED, error=f"{type(error).__name__}: {error}")
+            outcome = failed(API_ERRORS["internal_error"], trace=Trace(failure_detail=detail))
             await self._insist(partial(self._results.store, claim, outcome), claim)
 
     async def _insist(self, write: Callable[[], Awaitable[Any]], claim: Claim) -> None:

@@ -128,7 +128,7 @@ class HTTPClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._closed:
-            raise BackendUnavailable("This backend has been closed.", retryable=False)
+            raise BackendUnavailable(Sentence(gettext_noop("This backend has been closed.")), retryable=False)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # No limit in the pool: the slots are the limit, so nothing ever waits in the pool.

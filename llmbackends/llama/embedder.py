@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import Future
 
 from ..errors import BackendError, BackendFailed, BackendUnavailable, RequestError
+from ..texts import Sentence, gettext_noop
 from .model_file import Recipe
 from .server import start_embedding_server
 
@@ -23,7 +24,13 @@ class Embedder:
                 recipe.path, context_size=recipe.context_size, threads=recipe.threads
             )
         except (RuntimeError, MemoryError) as error:
-            raise BackendFailed(f"llama.cpp cannot load {recipe.path}: {error}") from error
+            raise BackendFailed(
+                Sentence(
+                    gettext_noop("llama.cpp cannot load %(path)s: %(error)s"),
+                    path=recipe.path,
+                    error=str(error),
+                )
+            ) from error
         self._turn = threading.Lock()
         self._is_closed = False
 
@@ -34,7 +41,9 @@ class Embedder:
         try:
             thread.start()
         except RuntimeError as error:
-            raise BackendUnavailable("No thread could be started for an embedding.") from error
+            raise BackendUnavailable(
+                Sentence(gettext_noop("No thread could be started for an embedding."))
+            ) from error
         return future
 
     def close(self) -> None:
@@ -56,11 +65,15 @@ class Embedder:
 
     def _answer(self, body: str) -> str:
         if self._is_closed:
-            raise BackendUnavailable("The model has been unloaded.")
+            raise BackendUnavailable(Sentence(gettext_noop("The model has been unloaded.")))
         try:
             return str(self._server.handle_embeddings(body))
         except (ValueError, RuntimeError) as error:
-            raise RequestError(f"llama.cpp refuses the request: {error}") from error
+            raise RequestError(
+                Sentence(gettext_noop("llama.cpp refuses the request: %(error)s"), error=str(error))
+            ) from error
         except Exception as error:
             logger.exception("llama.cpp failed.")
-            raise BackendFailed(f"llama.cpp failed: {error}", processed=True) from error
+            raise BackendFailed(
+                Sentence(gettext_noop("llama.cpp failed: %(error)s"), error=str(error)), processed=True
+            ) from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import BackendError, BackendFailed, BackendUnavailable, RequestError
+from ..texts import Sentence, gettext_noop
 from .model_file import Recipe
 from .server import SLOTS, start_server
 
@@ -54,7 +55,13 @@ class LlamaModel:
         try:
             self._server = start_server(recipe.path, context_size=recipe.context_size, threads=recipe.threads)
         except (RuntimeError, MemoryError) as error:
-            raise BackendFailed(f"llama.cpp cannot load {recipe.path}: {error}") from error
+            raise BackendFailed(
+                Sentence(
+                    gettext_noop("llama.cpp cannot load %(path)s: %(error)s"),
+                    path=recipe.path,
+                    error=str(error),
+                )
+            ) from error
         self._context_size = recipe.context_size
         self._lock = threading.Lock()
         self._waiting: deque[Generation] = deque()
@@ -100,7 +107,9 @@ class LlamaModel:
             try:
                 thread.start()
             except RuntimeError:
-                generation.receive(BackendUnavailable("No thread could be started for an answer."))
+                generation.receive(
+                    BackendUnavailable(Sentence(gettext_noop("No thread could be started for an answer.")))
+                )
             else:
                 self._running[generation] = thread  # before the thread can end: that needs the lock
 
@@ -130,10 +139,14 @@ class LlamaModel:
             else:
                 self._server.handle_chat_completions(generation.body, take)
         except (ValueError, RuntimeError) as error:
-            return RequestError(f"llama.cpp refuses the request: {error}")
+            return RequestError(
+                Sentence(gettext_noop("llama.cpp refuses the request: %(error)s"), error=str(error))
+            )
         except Exception as error:
             logger.exception("llama.cpp failed.")
-            return BackendFailed(f"llama.cpp failed: {error}", processed=True)
+            return BackendFailed(
+                Sentence(gettext_noop("llama.cpp failed: %(error)s"), error=str(error)), processed=True
+            )
         return _unloaded() if generation.is_stopped else None
 
     def _take(self, generation: Generation, piece: str) -> bool:
@@ -148,4 +161,4 @@ class LlamaModel:
 
 
 def _unloaded() -> BackendUnavailable:
-    return BackendUnavailable("The model has been unloaded.")
+    return BackendUnavailable(Sentence(gettext_noop("The model has been unloaded.")))

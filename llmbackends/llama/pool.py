@@ -15,6 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from ..errors import BackendError, BackendFailed, BackendUnavailable
+from ..texts import Sentence, gettext_noop
 from .embedder import Embedder
 from .model import LlamaModel
 from .model_file import Purpose, Recipe
@@ -118,7 +119,7 @@ class ModelPool:
 
     def _require_open(self) -> None:
         if self._is_closed:
-            raise BackendUnavailable("This process is ending.")
+            raise BackendUnavailable(Sentence(gettext_noop("This process is ending.")))
 
     def _forget(self, shared: SharedModel) -> None:
         if self._by_recipe.get(shared.recipe) is shared:
@@ -129,7 +130,7 @@ def _as_backend_error(error: Exception) -> BackendError:
     if isinstance(error, BackendError):
         return error
     logger.error("Loading a model failed.", exc_info=error)
-    return BackendFailed(f"Loading the model failed: {error}")
+    return BackendFailed(Sentence(gettext_noop("Loading the model failed: %(error)s"), error=str(error)))
 
 
 def _start_thread(target: Callable[[SharedModel], None], shared: SharedModel) -> None:
@@ -137,7 +138,9 @@ def _start_thread(target: Callable[[SharedModel], None], shared: SharedModel) ->
     try:
         thread.start()
     except RuntimeError as error:
-        raise BackendUnavailable(f"No thread could be started for {shared.recipe.path}.") from error
+        raise BackendUnavailable(
+            Sentence(gettext_noop("No thread could be started for %(path)s."), path=shared.recipe.path)
+        ) from error
 
 
 _pool = ModelPool()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..errors import StreamCut
+from ..texts import Sentence, gettext_noop
 from ..types import ChatChunk, ChatResult, FinishReason, TokenUsage, ToolCall, ToolCallDelta
 from .payload import (
     arguments_of,
@@ -104,7 +105,9 @@ class AnthropicStreamDecoder:
 
     def close(self) -> Iterable[ChatChunk]:
         if not self.ended:
-            raise StreamCut("The provider's stream ended without its end marker message_stop.")
+            raise StreamCut(
+                Sentence(gettext_noop("The provider's stream ended without its end marker message_stop."))
+            )
         return ()
 
     def _start_message(self, payload: dict[str, Any]) -> Iterable[ChatChunk]:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..errors import BadAnswer, UnsupportedFeature
+from ..texts import Sentence, gettext_noop
 from ..types import EmbeddingRequest, EmbeddingResult
 from .payload import as_list
 
@@ -23,14 +24,24 @@ def embedding_result(
     UnsupportedFeature if that is not the length asked for: llama.cpp's server reads over `dimensions`.
     """
     if len(vectors) != len(request.texts):
-        raise BadAnswer(f"The provider answered {len(request.texts)} texts with {len(vectors)} embeddings.")
+        raise BadAnswer(
+            Sentence(
+                gettext_noop("The provider answered %(texts)s texts with %(vectors)s embeddings."),
+                texts=len(request.texts),
+                vectors=len(vectors),
+            )
+        )
     read = tuple(map(_vector, vectors))
     size = len(read[0])
     if any(len(vector) != size for vector in read):
-        raise BadAnswer("The provider's embeddings are not all of the same length.")
+        raise BadAnswer(Sentence(gettext_noop("The provider's embeddings are not all of the same length.")))
     if request.dimensions not in (None, size):
         raise UnsupportedFeature(
-            f"The model's embeddings have {size} numbers, not {request.dimensions}.",
+            Sentence(
+                gettext_noop("The model's embeddings have %(size)s numbers, not %(dimensions)s."),
+                size=size,
+                dimensions=request.dimensions,
+            ),
             details={"unsupported": ["dimensions"]},
         )
     return EmbeddingResult(read, prompt_tokens)
@@ -39,13 +50,21 @@ def embedding_result(
 def _vector(value: Any) -> tuple[float, ...]:
     numbers = as_list(value, "embedding")
     if not numbers or not set(map(type, numbers)) <= _NUMBERS:
-        raise BadAnswer("The provider's answer has an embedding that is not a list of numbers.")
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider's answer has an embedding that is not a list of numbers."))
+        )
     try:
         vector = tuple(map(float, numbers))
     except OverflowError as error:
-        raise BadAnswer("The provider's answer has an embedding with a number too large.") from error
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider's answer has an embedding with a number too large."))
+        ) from error
     if not all(map(math.isfinite, vector)):
-        raise BadAnswer("The provider's answer has an embedding with a number that is not finite.")
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider's answer has an embedding with a number that is not finite."))
+        )
     if max(map(abs, vector)) > _LARGEST:
-        raise BadAnswer("The provider's answer has an embedding with a number too large.")
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider's answer has an embedding with a number too large."))
+        )
     return vector

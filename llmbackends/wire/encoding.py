@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import UnsupportedFeature
+from ..texts import Sentence, gettext_noop
 from ..types import Message, Sampling, ToolCall
 
 
@@ -22,7 +23,12 @@ def renamed(sampling: Sampling, names: Mapping[str, str]) -> dict[str, Any]:
 def refuse_images(message: Message) -> None:
     """For a message in which the language takes no images. Raises UnsupportedFeature."""
     if message.has_images:
-        raise UnsupportedFeature(f"This provider takes no images in a message of the role {message.role!r}.")
+        raise UnsupportedFeature(
+            Sentence(
+                gettext_noop("This provider takes no images in a message of the role %(role)r."),
+                role=message.role,
+            )
+        )
 
 
 def text_only(message: Message) -> str:

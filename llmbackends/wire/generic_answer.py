@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import BadAnswer, StreamCut
 from ..mapping import error_from_answer
+from ..texts import Sentence, gettext_noop
 from ..types import ChatChunk, ChatResult, FinishReason
 from . import Options, WireError
 from .json_paths import find
@@ -29,7 +30,9 @@ def decode(payload: Any, options: Options) -> ChatResult:
     value = find(payload, path)
     _raise_reported(payload, options, has_text=value is not None)
     if value is None:
-        raise BadAnswer(f"The provider's answer has nothing at text_path {path!r}.")
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider's answer has nothing at text_path %(path)r."), path=path)
+        )
     text = as_text(value, f"text at {path!r}")
     word = find(payload, options.get("finish_reason_path"))
     return ChatResult(
@@ -87,7 +90,10 @@ class GenericStreamDecoder:
     def close(self) -> Iterable[ChatChunk]:
         if not self.ended:
             raise StreamCut(
-                f"The provider's stream ended without its stream_end, {self._options['stream_end']!r}."
+                Sentence(
+                    gettext_noop("The provider's stream ended without its stream_end, %(stream_end)r."),
+                    stream_end=self._options["stream_end"],
+                )
             )
         return ()
 

@@ -28,6 +28,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import BadAnswer, ConfigurationError, UnsupportedFeature
+from ..texts import Sentence, gettext_noop
 from ..types import SAMPLING_NAMES, ChatRequest, ChatResult, Message
 from . import Framing, Options, StreamDecoder, WireCall, WireError, generic_answer
 from .encoding import text_only
@@ -64,8 +65,12 @@ def check_options(options: Options) -> None:
     _check_headers(options.get("headers", {}))
     if ("stream_framing" in options) != ("stream_end" in options):
         raise ConfigurationError(
-            "The options stream_framing and stream_end belong together: a stream without a known end "
-            "cannot be told from one that was cut."
+            Sentence(
+                gettext_noop(
+                    "The options stream_framing and stream_end belong together: a stream without a known end "
+                    "cannot be told from one that was cut."
+                )
+            )
         )
 
 
@@ -102,7 +107,12 @@ def decode_models(payload: Any, *, options: Options) -> tuple[str, ...]:
     path = options.get("model_names_path", "data.*.id")
     names = find_all(payload, path)
     if not names:
-        raise BadAnswer(f"The provider's list of models has nothing at model_names_path {path!r}.")
+        raise BadAnswer(
+            Sentence(
+                gettext_noop("The provider's list of models has nothing at model_names_path %(path)r."),
+                path=path,
+            )
+        )
     return tuple(sorted(as_text(name, "model name") for name in names))
 
 
@@ -123,15 +133,26 @@ def _check_template(option: str, template: Any) -> None:
     _check_known(option, names, _PLACEHOLDERS)
     if not names & {"messages", "prompt"}:
         raise ConfigurationError(
-            f"The option {option} has neither {{{{messages}}}} nor {{{{prompt}}}}: nothing would be asked."
+            Sentence(
+                gettext_noop(
+                    "The option %(option)s has neither {{messages}} nor {{prompt}}: nothing would be asked."
+                ),
+                option=option,
+            )
         )
 
 
 def _check_known(option: str, names: set[str], known: frozenset[str]) -> None:
     if unknown := sorted(names - known):
         raise ConfigurationError(
-            f"The option {option} has the unknown placeholder {{{{{unknown[0]}}}}}; "
-            f"known are: {', '.join(sorted(known))}."
+            Sentence(
+                gettext_noop(
+                    "The option %(option)s has the unknown placeholder {{%(unknown)s}}; known are: %(names)s."
+                ),
+                option=option,
+                unknown=unknown[0],
+                names=", ".join(sorted(known)),
+            )
         )
 
 
@@ -140,15 +161,24 @@ def _check_headers(headers: Mapping[str, str]) -> None:
     for name in headers:
         if name.strip().lower() in _OF_THE_CALL:
             raise ConfigurationError(
-                f"The option headers must not set {name}: the endpoint decides about it."
+                Sentence(
+                    gettext_noop("The option headers must not set %(name)s: the endpoint decides about it."),
+                    name=name,
+                )
             )
 
 
 def _check_path(option: str, path: str | None) -> None:
     if path is not None and not all(path.split(".")):
         raise ConfigurationError(
-            f"The option {option} is no path: {path!r}. Write keys and list indexes with a dot between "
-            'them, for example "choices.0.text".'
+            Sentence(
+                gettext_noop(
+                    "The option %(option)s is no path: %(path)r. Write keys and list indexes with a dot "
+                    'between them, for example "choices.0.text".'
+                ),
+                option=option,
+                path=path,
+            )
         )
 
 
@@ -170,7 +200,9 @@ def _values(request: ChatRequest, model: str, stream: bool, used: set[str]) -> d
 
 def _message(message: Message) -> dict[str, str]:
     if message.role == "tool" or message.tool_calls:
-        raise UnsupportedFeature("This provider takes no tool calls in a conversation.")
+        raise UnsupportedFeature(
+            Sentence(gettext_noop("This provider takes no tool calls in a conversation."))
+        )
     return {"role": message.role, "content": text_only(message)}
 
 

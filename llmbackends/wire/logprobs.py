@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import BadAnswer
+from ..texts import Sentence, gettext_noop
 from ..types import LikelyToken, TokenLogprob
 from .payload import as_list, as_object, as_text, list_at
 
@@ -50,12 +51,19 @@ def _utf8(row: Mapping[str, Any]) -> bytes | None:
     try:
         return bytes(as_list(value, "bytes of a token"))
     except (TypeError, ValueError) as error:
-        raise BadAnswer("The provider's answer has a token whose bytes are none.") from error
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider's answer has a token whose bytes are none."))
+        ) from error
 
 
 def _logprob(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
-        raise BadAnswer(f"The provider's answer has a token with the logprob {value!r:.50}.")
+        raise BadAnswer(
+            Sentence(
+                gettext_noop("The provider's answer has a token with the logprob %(value)s."),
+                value=f"{value!r:.50}",
+            )
+        )
     return float(min(0.0, max(LEAST, value)))
 
 
@@ -63,7 +71,7 @@ def _from_columns(told: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
     tokens, logprobs = list_at(told, "tokens"), list_at(told, "token_logprobs")
     tops = list_at(told, "top_logprobs") or [None] * len(tokens)
     if not len(tokens) == len(logprobs) == len(tops):
-        raise BadAnswer("The provider's answer has not one logprob for each token.")
+        raise BadAnswer(Sentence(gettext_noop("The provider's answer has not one logprob for each token.")))
     return tuple(
         TokenLogprob(LikelyToken(as_text(token, "token"), _logprob(logprob)), _ranked(top))
         for token, logprob, top in zip(tokens, logprobs, tops, strict=True)

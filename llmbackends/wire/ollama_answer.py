@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import BadAnswer, StreamCut
+from ..texts import Sentence, gettext_noop
 from ..types import (
     ChatChunk,
     ChatResult,
@@ -45,7 +46,7 @@ def decode(payload: Any, *, route: str) -> ChatResult:
     body = as_object(payload, "body")
     raise_reported(body)
     if body.get("done") is not True:
-        raise BadAnswer("The provider's answer is not marked as done.")
+        raise BadAnswer(Sentence(gettext_noop("The provider's answer is not marked as done.")))
     if route != "prompt":
         as_object(body.get("message"), "message")
     text, reasoning, calls = _content(body, route)
@@ -94,7 +95,9 @@ def _finish_reason(body: Mapping[str, Any], *, has_text: bool, has_calls: bool) 
     """An empty prompt only loads the model, or unloads it, and is answered as done."""
     word = body.get("done_reason")
     if word in _NOTHING_GENERATED:
-        raise BadAnswer(f"The provider generated nothing: done_reason is {word!r}.")
+        raise BadAnswer(
+            Sentence(gettext_noop("The provider generated nothing: done_reason is %(word)r."), word=word)
+        )
     return finish_reason_of(word, _FINISH_REASONS, has_text=has_text, has_calls=has_calls)
 
 
@@ -119,7 +122,12 @@ class OllamaStreamDecoder:
         body = as_object(parse_json(data), "line")
         raise_reported(body)
         if body.get("done") is not True and _CONTENT_OF_ROUTE[self._route] not in body:
-            raise BadAnswer(f"A line of the provider's stream has no {_CONTENT_OF_ROUTE[self._route]!r}.")
+            raise BadAnswer(
+                Sentence(
+                    gettext_noop("A line of the provider's stream has no %(route)r."),
+                    route=_CONTENT_OF_ROUTE[self._route],
+                )
+            )
         text, reasoning, calls = _content(body, self._route)
         self._has_text = self._has_text or bool(text)
         deltas = tuple(self._delta(call) for call in calls)
@@ -130,7 +138,13 @@ class OllamaStreamDecoder:
 
     def close(self) -> Iterable[ChatChunk]:
         if not self.ended:
-            raise StreamCut("The provider's stream ended without its last line, the one with done: true.")
+            raise StreamCut(
+                Sentence(
+                    gettext_noop(
+                        "The provider's stream ended without its last line, the one with done: true."
+                    )
+                )
+            )
         return ()
 
     def _delta(self, call: ToolCall) -> ToolCallDelta:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import BackendFailed, BadAnswer, StreamCut
 from ..mapping import error_from_answer
+from ..texts import Sentence, gettext_noop
 from ..types import (
     ChatChunk,
     ChatResult,
@@ -54,7 +55,7 @@ def decode(payload: Any, *, route: str) -> ChatResult:
     raise_reported(body)
     choices = as_list(body.get("choices"), "choices")
     if not choices:
-        raise BadAnswer("The provider's answer has no choices.")
+        raise BadAnswer(Sentence(gettext_noop("The provider's answer has no choices.")))
     choice = _checked_choice(choices[0])
     if route == "prompt":
         message = {"content": as_text(choice.get("text"), "text")}
@@ -93,7 +94,7 @@ def _checked_choice(value: Any) -> dict[str, Any]:
     choice = as_object(value, "choice")
     raise_reported(choice)
     if choice.get("finish_reason") in _BROKEN_OFF:
-        raise BackendFailed("The provider broke off its answer.", processed=True)
+        raise BackendFailed(Sentence(gettext_noop("The provider broke off its answer.")), processed=True)
     return choice
 
 
@@ -113,7 +114,9 @@ def decode_embeddings(payload: Any, request: EmbeddingRequest) -> EmbeddingResul
     rows = [as_object(row, "embedding") for row in as_list(body.get("data"), "data")]
     by_index = {_index(row, position): row.get("embedding") for position, row in enumerate(rows)}
     if by_index.keys() != set(range(len(rows))):
-        raise BadAnswer("The indexes of the provider's embeddings are not those of the texts.")
+        raise BadAnswer(
+            Sentence(gettext_noop("The indexes of the provider's embeddings are not those of the texts."))
+        )
     vectors = [by_index[index] for index in range(len(rows))]
     prompt_tokens = count_at(object_at(body, "usage"), "prompt_tokens")
     return embedding_result(request, vectors, prompt_tokens=prompt_tokens)
@@ -157,7 +160,11 @@ class OpenAIStreamDecoder:
 
     def close(self) -> Iterable[ChatChunk]:
         if not self.ended:
-            raise StreamCut(f"The provider's stream ended without its end marker {END}.")
+            raise StreamCut(
+                Sentence(
+                    gettext_noop("The provider's stream ended without its end marker %(value)s."), value=END
+                )
+            )
         return ()
 
     def _read(self, choice: Mapping[str, Any]) -> Iterable[ChatChunk]:

@@ -13,12 +13,18 @@ from uuid import uuid4
 import msgspec
 
 from ..errors import BadAnswer
+from ..texts import Sentence, gettext_noop
 from ..types import FinishReason, TokenUsage
 
 MAX_COUNT = 10**9
 """More tokens than any answer has; a larger count would overflow where it is stored."""
 
 _SHOWN = 200
+
+_OBJECT = Sentence(gettext_noop("an object"))
+_LIST = Sentence(gettext_noop("a list"))
+_STRING = Sentence(gettext_noop("a text"))
+_COUNT = Sentence(gettext_noop("a count"))
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -33,24 +39,30 @@ def _parse_leniently(text: str | bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadAnswer(f"The provider's answer is not JSON ({error}): {text[:_SHOWN]!r}") from error
+        raise BadAnswer(
+            Sentence(
+                gettext_noop("The provider's answer is not JSON (%(error)s): %(text)r"),
+                error=str(error),
+                text=text[:_SHOWN],
+            )
+        ) from error
 
 
 def as_object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong_type(value, what, "an object")
+        raise _wrong_type(value, what, _OBJECT)
     return value
 
 
 def as_list(value: Any, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise _wrong_type(value, what, "a list")
+        raise _wrong_type(value, what, _LIST)
     return value
 
 
 def as_text(value: Any, what: str) -> str:
     if not isinstance(value, str):
-        raise _wrong_type(value, what, "a string")
+        raise _wrong_type(value, what, _STRING)
     return encodable(value)
 
 
@@ -87,7 +99,7 @@ def as_count(value: Any, what: str) -> int:
     """A whole number from 0 to MAX_COUNT; 5.0 is one, too."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not 0 <= value <= MAX_COUNT or value != int(value):
-        raise _wrong_type(value, what, "a count")
+        raise _wrong_type(value, what, _COUNT)
     return int(value)
 
 
@@ -130,11 +142,18 @@ def finish_reason_of(
     if reason is FinishReason.TOOL_CALLS and not has_calls:
         reason = None
     if reason is None and not (has_text or has_calls):
-        raise BadAnswer("The provider's answer holds neither text nor tool calls, and no reason for that.")
+        raise BadAnswer(
+            Sentence(
+                gettext_noop(
+                    "The provider's answer holds neither text nor tool calls, and no reason for that."
+                )
+            )
+        )
     if reason is None or reason is FinishReason.STOP:
         return FinishReason.TOOL_CALLS if has_calls else FinishReason.STOP
     return reason
 
 
-def _wrong_type(value: Any, what: str, wanted: str) -> BadAnswer:
-    return BadAnswer(f"The provider's answer has no usable {what}: {repr(value)[:_SHOWN]} is not {wanted}.")
+def _wrong_type(value: Any, what: str, wanted: Sentence) -> BadAnswer:
+    text = gettext_noop("The provider's answer has no usable %(what)s: %(value)s is not %(wanted)s.")
+    return BadAnswer(Sentence(text, what=what, value=repr(value)[:_SHOWN], wanted=wanted))

@@ -35,7 +35,7 @@ def shown_health(note: HealthNote | None) -> str | SafeString:
         return "-"
     badge, word = ("badge-ok", _("Healthy")) if note.is_healthy else ("badge-bad", _("Not healthy"))
     html = '<span class="badge {}" title="{}">{}</span> <span class="quiet small nowrap">{}</span>'
-    return format_html(html, badge, wording.say_stored(note.detail)[:300], word, ago(note.checked_at))
+    return format_html(html, badge, wording.say(note.detail)[:300], word, ago(note.checked_at))
 
 
 def shown_last_use(use: Use | None) -> str:

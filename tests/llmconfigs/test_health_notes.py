@@ -128,7 +128,7 @@ def test_note_is_the_last_known_and_moves_no_epoch() -> None:
 
     notes = HealthNote.objects.in_bulk()
     assert (notes[7].is_healthy, notes[7].detail, notes[7].took_s) == (False, "It is down.", None)
-    assert notes[HealthNote.ENVIRONMENT].detail == "The environment is up."
+    assert notes[HealthNote.ENVIRONMENT].detail == "The environment\ufffd is up."
     assert list(Epoch.objects.values_list()) == before
 
 

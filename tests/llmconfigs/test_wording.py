@@ -13,7 +13,8 @@ from llmbackends.mapping import error_from_answer
 from llmbackends.texts import Problem, Sentence
 from llmbackends.wire import WireError
 from llmconfigs.errors import ConfigGone, EncryptionKeysMalformed, LLMConfigsError
-from llmconfigs.wording import explain, say_stored, stored, translate
+from llmconfigs.sentence_fields import read, stored
+from llmconfigs.wording import explain, say, translate
 from tests import servers
 from tests.words.korean_pages import english_in
 
@@ -125,14 +126,14 @@ def test_error_answer_of_a_service_is_told_in_the_language(korean: dict[str, str
     ],
 )
 def test_stored_text_says_the_same(text: str) -> None:
-    assert say_stored(stored(text)) == text
+    assert say(read(stored(text))) == text
 
 
 def test_stored_sentence_is_said_in_the_language_of_the_reader(korean: dict[str, str]) -> None:
     detail = stored(Sentence("Not yet. %(hint)s", hint=Sentence("The dummy is ready.")))
 
     with translation.override("ko"):
-        assert say_stored(detail) == "Not yet. 더미가 준비되어 있습니다."
+        assert say(read(detail)) == "Not yet. 더미가 준비되어 있습니다."
 
 
 def test_list_page_is_translated(admin_client: Client, korean: dict[str, str], settings: Any) -> None:

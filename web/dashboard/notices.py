@@ -10,6 +10,7 @@ from typing import Any
 from audit.context import user_actor
 from generation.models import Breaker
 from generation.queue.breakers import open_breakers
+from llmconfigs import wording
 from llmconfigs.models import ActivationRequest
 from llmconfigs.selectors import pending_requests
 from webhooks.models import WebhookEndpoint
@@ -55,7 +56,7 @@ def _shown(breaker: Breaker, now: datetime) -> OpenBreaker:
     is_tried = breaker.probe_until is not None and breaker.probe_until > now
     return OpenBreaker(
         name=breaker.name,
-        reason=breaker.reason[:_LONGEST_REASON],
+        reason=wording.say(breaker.reason)[:_LONGEST_REASON],
         opened_at=breaker.opened_at,
         next_try_at=None if is_tried else breaker.probe_at,
     )

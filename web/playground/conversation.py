@@ -10,12 +10,13 @@ from typing import Any, Literal
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from generation.requests import DEFAULT_GENERATOR, storable
+from generation.requests import DEFAULT_GENERATOR
 from generators import inputs
 from generators.asking import Given
 from generators.definition import Definition
 from generators.errors import InvalidInput
 from generators.known import Generators
+from llmbackends.texts import storable
 from llmbackends.types import Message
 
 MAX_CHARACTERS = 200_000

@@ -11,6 +11,7 @@ from generators.asking import Given
 from generators.definition import Definition
 from generators.json_text import written
 from llmbackends.types import ChatRequest, FinishReason
+from llmconfigs import wording
 from llmconfigs.selection import ActiveSpec
 
 from ..playground.answers import Again, Answer, Asker, Ended, describe
@@ -20,7 +21,7 @@ _ROLES = {"system": lambda: _("System"), "user": lambda: _("User"), "assistant":
 
 @dataclass(frozen=True, slots=True)
 class TryMade:
-    """`fault`: why it does not fit; "" if it does."""
+    """`fault`: why it does not fit, in the language of who asks; "" if it does."""
 
     text: str
     fault: str = ""
@@ -75,12 +76,12 @@ class TryOut(Answer):
         super().__init__(definition, given, asker, chosen=chosen, is_streamed=is_streamed)
 
     def _again(self, second: SecondTry) -> Again:
-        self._tries.append(TryMade(self._generating.text, second.fault))
+        self._tries.append(TryMade(self._generating.text, wording.say(second.fault)))
         return super()._again(second)
 
     def _ended(self, seconds: float) -> Tried:
         generated = self._generating.generated()
-        fault = generated.misfit.fault if generated.misfit else ""
+        fault = wording.say(generated.misfit.fault) if generated.misfit else ""
         return Tried(
             tokens=self._meter.usage.completion_tokens,
             is_estimated=self._meter.is_estimated,

@@ -20,6 +20,7 @@ from generators.definition import Definition, definition_of
 from generators.errors import GeneratorError
 from generators.json_text import read_json
 from generators.models import Generator
+from llmconfigs import wording
 
 _MOST_DIGITS = 18
 _NEEDLESS = {"name", "seen"}
@@ -102,5 +103,5 @@ def _given(definition: Definition, sample: str) -> Given:
         given = Given(input=value)
         prompt_of(definition, given)
     except (InvalidRequest, GeneratorError) as error:
-        raise ValidationError(error.message) from error
+        raise ValidationError(wording.say(error.message)) from error
     return given

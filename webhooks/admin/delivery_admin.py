@@ -50,7 +50,7 @@ class AttemptInline(ReadOnly, _AttemptInline):
 
     @admin.display(description=_("reason"))
     def shown_reason(self, attempt: WebhookAttempt) -> str:
-        return wording.say_stored(attempt.reason) or "-"
+        return wording.say(attempt.reason) or "-"
 
 
 @admin.register(WebhookDelivery)

@@ -438,5 +438,5 @@ def test_job_of_a_generator_that_is_gone_fails(backend: ScriptedBackend, known: 
     assert outcome.error is not None
     assert (outcome.error.code, outcome.trace.failure_detail) == (
         "internal_error",
-        "LookupError: There is no generator text-v1.",
+        "An error in the program: LookupError: There is no generator text-v1.",
     )
