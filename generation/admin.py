@@ -210,6 +210,8 @@ class BreakerAdmin(ReadOnly, _BreakerAdmin):
     list_filter = (("opened_at", admin.EmptyFieldListFilter),)
     list_select_related = ()
     search_fields = ("name", "backend")
+    exclude = ("reason",)
+    readonly_fields = ("shown_reason",)
 
     @admin.display(description=_("configuration"), ordering="name")
     def name_or_environment(self, breaker: Breaker) -> str:

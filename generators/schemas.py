@@ -59,6 +59,22 @@ _UNCHECKABLE = Sentence(gettext_noop("is too large or too deeply nested to be ch
 _TOO_DEEP = gettext_noop("is nested more than %(most)s deep")
 _TOO_MANY = gettext_noop("holds more than %(most)s values")
 
+# As the engine says it.
+PATTERN_PROBLEMS: Final = frozenset(
+    [
+        gettext_noop("backreferences are not supported"),
+        gettext_noop("invalid character class range, the start must be <= the end"),
+        gettext_noop("invalid repetition count range, the start must be <= the end"),
+        gettext_noop("look-around, including look-ahead and look-behind, is not supported"),
+        gettext_noop("repetition operator missing expression"),
+        gettext_noop("unclosed character class"),
+        gettext_noop("unclosed counted repetition"),
+        gettext_noop("unclosed group"),
+        gettext_noop("unopened group"),
+        gettext_noop("unrecognized escape sequence"),
+    ]
+)
+
 _ONE = (
     "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then",
     "unevaluatedItems", "unevaluatedProperties",
@@ -206,7 +222,8 @@ def _check_pattern(pattern: str, path: Path) -> None:
     except NoPattern as error:
         told = _("This pattern cannot be used: %(problem)s.")
         problem = str(error).strip().splitlines()[-1].removeprefix("error: ").strip(" .")
-        raise SchemaError(told % {"problem": problem}, place=joined((*path, "pattern"))) from error
+        said = wording.say(Sentence(problem)) if problem in PATTERN_PROBLEMS else problem
+        raise SchemaError(told % {"problem": said}, place=joined((*path, "pattern"))) from error
 
 
 @lru_cache(maxsize=1000)

@@ -81,8 +81,23 @@ def _no_connection(error: OSError, origin: str) -> Sentence:
     """asyncio's own text only repeats the address, where it has the system's number of the error."""
     if error.errno == errno.ECONNREFUSED:
         return Sentence(_CONNECTION_REFUSED, origin=origin)
-    reason = os.strerror(error.errno).lower() if error.errno else "no connection"
-    return Sentence(_NO_CONNECTION, origin=origin, reason=reason)
+    return Sentence(_NO_CONNECTION, origin=origin, reason=_reason(error.errno))
+
+
+def _reason(number: int | None) -> str:
+    if number is None:
+        return Sentence(gettext_noop("no connection"))
+    told = _OF_THE_SYSTEM.get(number)
+    return os.strerror(number).lower() if told is None else Sentence(told)
+
+
+# As Linux says it.
+_OF_THE_SYSTEM = {
+    errno.ECONNRESET: gettext_noop("connection reset by peer"),
+    errno.EHOSTUNREACH: gettext_noop("no route to host"),
+    errno.ENETUNREACH: gettext_noop("network is unreachable"),
+    errno.ETIMEDOUT: gettext_noop("connection timed out"),
+}
 
 
 def _first_line(text: str) -> str:

@@ -27,10 +27,13 @@ from audit.actions import Action
 from audit.context import ANONYMOUS, Actor, Origin, acting, user_actor
 from audit.models import AuditEvent
 from epochs.models import Role
+from generation.failures import API_ERRORS
 from generation.models import AttemptOutcome, Breaker, GenerationJob, JobAttempt, JobStatus
 from generators.models import Generator
+from llmbackends.errors import BackendUnavailable
 from llmbackends.registry import providers
-from llmconfigs import activation, requests
+from llmbackends.texts import Sentence
+from llmconfigs import activation, requests, wording
 from llmconfigs.health_notes import Health, note
 from llmconfigs.models import ActivationRequest, LLMConfig
 from tests.epochs.support import stored
@@ -134,6 +137,7 @@ NOBODY_THERE = CONFIG | {
     "model_name": "m",
     "endpoint_url": "http://127.0.0.1:9",
 }
+_AWAY = wording.explained(BackendUnavailable(Sentence("The dummy plays a service that is down.")))
 GENERATOR = {
     "name": "form1",
     "prompt_template": "{{prompt}}",
@@ -149,6 +153,9 @@ WRONG_GENERATORS: tuple[dict[str, str], ...] = (
     GENERATOR | {"prompt_template": "{{#prompt}}", "input_schema": '{"type": "number"}'},
     GENERATOR | {"output_kind": "fenced", "output_schema": "{}"},
     GENERATOR | {"fence_language": "html"},
+    GENERATOR | {"input_schema": '{"type": "nosuch"}'},
+    GENERATOR | {"input_schema": '{"type": "object", "properties": {"prompt": {"minLength": "5"}}}'},
+    GENERATOR | {"input_schema": '{"type": "object", "properties": {"prompt": {"pattern": "("}}}'},
 )
 POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("admin:llmconfigs_llmconfig_add", {"provider": each.id} | WRONG_CONFIG) for each in providers()),
@@ -205,6 +212,15 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
     *(("web:tryout", each) for each in (*WRONG_GENERATORS, GENERATOR)),
     ("web:tryout", GENERATOR | {"sample": "["}),
     ("web:tryout", GENERATOR | {"sample": "[]"}),
+    *(("web:tryout", GENERATOR | {"sample": each}) for each in ('{"prompt": 5}', '{"prompt": "\\u0000"}')),
+    ("web:tryout", GENERATOR | {"sample": json.dumps({"prompt": "물" * 101})}),
+    ("web:tryout", GENERATOR | {"prompt_template": "{{other}}"}),
+    ("web:tryout", GENERATOR | {"output_kind": "fenced", "fence_language": "html"}),
+    (
+        "web:tryout",
+        GENERATOR | {"output_kind": "json", "output_schema": '{"pattern": "^가$", "type": "string"}'},
+    ),
+    ("web:tryout", GENERATOR | {"max_output_chars": "1"}),
     ("web:tryout", GENERATOR | {"config": "0"}),
     ("web:tryout", GENERATOR | {"generator": "0"}),
     ("web:tryout", GENERATOR | {"output_kind": "json"}),
@@ -226,12 +242,12 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 _PRODUCTS = ("Changeover", "Anthropic", "Groq", "Ollama", "OpenAI", "OpenRouter", "vLLM", "llama.cpp", "Mac")
 _TERMS = (
-    *("API", "ASCII", "Fernet", "GPU", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "Single Sign-On", "TLS"),
+    *("API", "ASCII", "Fernet", "GPU", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "NaN", "Single Sign-On", "TLS"),
     *("URL", "UTC", "ms", "webhook-id", "Top p", "Top k", "Min p"),
 )
 # The icons of yes and no have these names in Django's own markup.
 _ICONS = ("True", "False", "None")
-_OF_ROWS = ("dummy", "elsewhere", "generate", "manage", "ollama", "read", "chat.completions")
+_OF_ROWS = ("dummy", "elsewhere", "generate", "input", "manage", "ollama", "read", "chat.completions")
 # The same in Korean.
 NAMES = frozenset(" ".join([*_PRODUCTS, *_TERMS, *_ICONS, *_OF_ROWS]).split())
 # What a migration says of the generators it brings is data, in English, and published: it stays.
@@ -239,7 +255,7 @@ _OF_SHIPPED = frozenset(
     each["description"] for each in import_module("generators.migrations.0002_shipped")._SHIPPED
 )
 _WORD = re.compile(r"(?<![A-Za-z0-9])(?:[A-Za-z][\w.:/@+-]*[A-Za-z0-9_/]|[A-Za-z])")
-_CODE = re.compile(r"[\d_:/@]")
+_CODE = re.compile(r"[\d_:/@]|\w\.\w")
 _QUOTED_WORD = re.compile(r'"\w+"|\{\{.*?\}\}|```\w*')  # and the examples of templates and of blocks
 
 
@@ -353,6 +369,8 @@ def job_with(key: ApiKey, status: JobStatus, config: LLMConfig) -> GenerationJob
         text="답변" if has_begun else "",
         tool_calls=[{"id": "1", "name": "조회", "arguments": "{}"}] if has_ended else [],
         error_code="backend_error" if status == JobStatus.FAILED else "",
+        error_message=API_ERRORS["backend_error"].message if status == JobStatus.FAILED else "",
+        failure_detail=_AWAY if status == JobStatus.FAILED else "",
         started_at=now if has_begun else None,
         finished_at=now if has_ended else None,
         cancel_requested_at=now if status == JobStatus.IN_PROGRESS else None,
@@ -364,7 +382,9 @@ def job_with(key: ApiKey, status: JobStatus, config: LLMConfig) -> GenerationJob
         provider="dummy",
     )
     for number, outcome in enumerate(AttemptOutcome):
-        JobAttempt.objects.create(job=job, number=number, outcome=outcome, started_at=now, ended_at=now)
+        JobAttempt.objects.create(
+            job=job, number=number, outcome=outcome, reason=_AWAY, started_at=now, ended_at=now
+        )
     return job
 
 
@@ -386,7 +406,7 @@ def _webhooks(key: ApiKey, job: GenerationJob) -> list[Model]:
     )
     for number, outcome in enumerate(SendingOutcome):
         WebhookAttempt.objects.create(
-            delivery=failed, number=number, outcome=outcome, started_at=now, duration_s=0.5
+            delivery=failed, number=number, outcome=outcome, reason=_AWAY, started_at=now, duration_s=0.5
         )
     for event in Event:
         WebhookDelivery.objects.create(**fields, event=event, next_attempt_at=now)
@@ -395,7 +415,8 @@ def _webhooks(key: ApiKey, job: GenerationJob) -> list[Model]:
 
 def _breaker() -> Model:
     now = timezone.now()
-    return Breaker.objects.create(backend="1:1", failures=3, failed_at=now, opened_at=now, probe_at=now)
+    fields = {"failures": 3, "failed_at": now, "opened_at": now, "probe_at": now}
+    return Breaker.objects.create(backend="1:1", reason=_AWAY, **fields)
 
 
 def _record_events(config: LLMConfig) -> None:

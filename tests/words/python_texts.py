@@ -6,6 +6,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
+from llmbackends import errors
+
 from .markup import ReadText
 
 TRANSLATION_MODULES = frozenset(["django.utils.translation", "llmbackends.texts"])
@@ -17,7 +19,13 @@ _COLLECTED = AT_ONCE | {"_", "gettext_noop", *(f"{name}_lazy" for name in AT_ONC
 _OF_FIELDS = ("verbose_name", "verbose_name_plural", "help_text", "label", "label_suffix", "error_messages")
 _OF_ADMIN = ("description", "short_description", "search_help_text", "empty_label", "empty_value_display")
 _OF_PAGES = ("site_header", "site_title", "index_title", "title", "subtitle", "heading")
-SHOWN_NAMES = frozenset([*_OF_FIELDS, *_OF_ADMIN, *_OF_PAGES])
+_OF_FAILURES = ("reason", "failure_detail", "fault")
+SHOWN_NAMES = frozenset([*_OF_FIELDS, *_OF_ADMIN, *_OF_PAGES, *_OF_FAILURES])
+BACKEND_ERRORS = frozenset(
+    name
+    for name, each in vars(errors).items()
+    if isinstance(each, type) and issubclass(each, errors.BackendError)
+)
 # Of calls by the last part of their name: which argument is shown.
 SHOWN_ARGUMENTS = {
     **dict.fromkeys(["debug", "info", "success", "warning", "error"], 1),  # django.contrib.messages
@@ -25,12 +33,21 @@ SHOWN_ARGUMENTS = {
     **dict.fromkeys(["add_message", "log_addition", "log_change", "log_deletions"], 2),
     **dict.fromkeys(["ValidationError", "PermissionDenied", "Http404", "HttpResponse", "format_html"], 0),
     "mark_safe": 0,
+    # What is kept as a Sentence, and said in the reader's language later.
+    **dict.fromkeys(["Sentence", "Misfit", "InvalidInput", "SecretUnusable", "NoExample"], 0),
+    **dict.fromkeys(BACKEND_ERRORS, 0),
+    "Fault": 1,
 }
-SHOWN_ERRORS = frozenset(["ValidationError", "PermissionDenied", "Http404"])
+SHOWN_ERRORS = (
+    frozenset(
+        ["ValidationError", "PermissionDenied", "Http404", "InvalidInput", "SecretUnusable", "NoExample"]
+    )
+    | BACKEND_ERRORS
+)
 _LOG_METHODS = frozenset(["debug", "info", "warning", "error", "exception", "critical"])
 
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
-_MARKUP = re.compile(r"<[^>]*>|&\w+;|\{\w*\}")
+_MARKUP = re.compile(r"<[^>]*>|&\w+;|\{\w*\}|%\(\w+\)[a-z]")
 _SENTENCE = re.compile(r"[A-Z][\w',-]*(?: [^ ]+)+[.?!:…]$")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
@@ -65,10 +82,15 @@ def _marks_in(tree: ast.Module) -> dict[str, str]:
     return {
         alias.asname or alias.name: alias.name
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").endswith(tuple(TRANSLATION_MODULES))
+        if isinstance(node, ast.ImportFrom) and _translates(node)
         for alias in node.names
         if "gettext" in alias.name
     }
+
+
+def _translates(node: ast.ImportFrom) -> bool:
+    is_beside = node.level > 0 and node.module == "texts"  # of llmbackends, which imports by the dot
+    return is_beside or node.module in TRANSLATION_MODULES
 
 
 def _shown(tree: ast.Module) -> Iterator[ast.expr]:

@@ -20,9 +20,11 @@ from .python_texts import translated_at_import, unmarked
 ROOT = Path(settings.BASE_DIR)
 PACKAGES = (
     "config", "web", "generation", "generators", "usage", "apikeys", "llmconfigs", "accounts", "audit",
-    "epochs", "adminlists",
+    "epochs", "adminlists", "webhooks", "llmbackends",
 )  # fmt: skip
-NAMES = frozenset(["Changeover"])
+NAMES = frozenset(["Changeover", "Anthropic", "Groq", "Ollama", "OpenAI", "OpenRouter", "vLLM"])
+# Of no page.
+UNSHOWN = {"webhooks.WebhookDelivery.lease_owner", "webhooks.WebhookDelivery.lease_expires_at"}
 # English by contract: a client of the API reads them, a model, or an operator in a log or in a job's failure.
 ENGLISH = frozenset(
     [
@@ -30,20 +32,13 @@ ENGLISH = frozenset(
         "audit/exports.py",
         "audit/triggers.py",
         "audit/verification.py",
-        "generation/queue/attempts.py",
         "generation/errors.py",
-        "generation/running/execution.py",
-        "generation/failures.py",
-        "generation/queue/lapses.py",
         "generation/following/watching.py",
         "generators/asking.py",
-        "generators/errors.py",
-        "generators/faults.py",
-        "generators/inputs.py",
-        "generators/known.py",
-        "generators/outputs.py",
         "generators/triggers.py",
         "llmconfigs/environment.py",
+        "webhooks/errors.py",
+        "webhooks/policy.py",
     ]
 )
 
@@ -79,7 +74,8 @@ def test_models_in_the_admin_have_translated_names() -> None:
         names[f"{model._meta.label} (one)"] = model._meta.verbose_name
         names[f"{model._meta.label} (many)"] = model._meta.verbose_name_plural
 
-    assert [name for name, text in names.items() if not isinstance(text, Promise)] == []
+    unnamed = {name for name, text in names.items() if not isinstance(text, Promise)}
+    assert unnamed == UNSHOWN
 
 
 def test_apps_have_translated_names() -> None:
@@ -115,7 +111,7 @@ def _forms() -> Iterator[Any]:
                 yield form
 
 
-MARKED = "from django.utils.translation import gettext as _, gettext_lazy\n"
+MARKED = "from django.utils.translation import gettext as _, gettext_lazy, gettext_noop\n"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +140,14 @@ MARKED = "from django.utils.translation import gettext as _, gettext_lazy\n"
         'return text or "There is nothing here."',
         'return _(f"{name} is saved.")',
         'return _("%s is saved." % name)',
+        'raise BadAnswer("The answer is none.")',
+        'raise BackendFailed(f"llama.cpp failed: {error}")',
+        'raise InvalidInput(f"The field {name} is missing.", param=name)',
+        'return Misfit("empty")',
+        'return Fault(path, "is missing")',
+        'return Sentence("%(count)s jobs", count=2)',
+        'JobAttempt(reason="lost")',
+        'row.update(failure_detail=f"{lost} workers went away")',
         'return gettext_lazy("one" + "two")',
         "from django.utils.translation import gettext as text_of",
     ],
@@ -166,6 +170,9 @@ def test_unmarked_finds_a_text(source: str) -> None:
         'return format_html("<pre>{}</pre>&nbsp;", text)',
         'return render(request, "a.html", {"title": _("Jobs"), "status": "red"})',
         "return _(provider.label)",
+        'raise BadAnswer(Sentence(gettext_noop("The answer is none.")))',
+        'return Sentence("%(first)s %(other)s", first=a, other=b)',
+        "return Fault(path, _MISSING)",
         'fieldsets = ((None, {"fields": ()}), (gettext_lazy("More"), {"fields": ("a",)}))',
     ],
 )
