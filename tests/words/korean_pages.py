@@ -242,8 +242,8 @@ POSTS: tuple[tuple[str, dict[str, Any]], ...] = (
 
 _PRODUCTS = ("Changeover", "Anthropic", "Groq", "Ollama", "OpenAI", "OpenRouter", "vLLM", "llama.cpp", "Mac")
 _TERMS = (
-    *("API", "ASCII", "Fernet", "GPU", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "NaN", "Single Sign-On", "TLS"),
-    *("URL", "UTC", "ms", "webhook-id", "Top p", "Top k", "Min p"),
+    *("API", "ASCII", "Fernet", "GPU", "HTTP", "ID", "Id", "JSON", "LDAP", "LLM", "Single Sign-On", "TLS"),
+    *("Control", "Command", "NaN", "URL", "UTC", "ms", "webhook-id", "Top p", "Top k", "Min p"),
 )
 # The icons of yes and no have these names in Django's own markup.
 _ICONS = ("True", "False", "None")
