@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .definition import PROMPT_ALONE
 from .fields import OrderedJsonField
@@ -100,7 +101,7 @@ class Generator(models.Model):
     is_current = models.BooleanField(_("current version"), default=False, editable=False)
     published_at = models.DateTimeField(_("published"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    updated_at = models.DateTimeField(pgettext_lazy("time", "changed"), auto_now=True)
 
     class Meta:
         verbose_name = _("generator")

@@ -86,4 +86,11 @@ TEXTS = (
     ),
     gettext_noop("Specific permissions for this user."),
     gettext_noop("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."),
+    gettext_noop(
+        "Please enter a correct %(username)s and password. Note that both fields may be case-sensitive."
+    ),
+    gettext_noop("staff status"),
+    gettext_noop("Enable password-based authentication for this user by setting a password."),
+    gettext_noop("log entry"),
+    gettext_noop("log entries"),
 )

@@ -65,7 +65,7 @@ class WebhookEndpoint(models.Model):
     previous_secret = SealedSecretField(_("previous secret"), default="", editable=False)
     previous_secret_until = models.DateTimeField(_("previous secret valid until"), null=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    updated_at = models.DateTimeField(pgettext_lazy("time", "changed"), auto_now=True)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     succeeded_at = models.DateTimeField(_("last success"), null=True, editable=False)
     held_until = models.DateTimeField(_("asked not to be called before"), null=True, editable=False)
