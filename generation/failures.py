@@ -69,7 +69,9 @@ API_ERRORS: Final[dict[str, PublicError]] = {
             "rate_limit_error",
         ),
         PublicError(429, "budget_exceeded", gettext_noop("The budget is used up."), "rate_limit_error"),
-        PublicError(400, "context_length_exceeded", gettext_noop("The prompt is too long. Shorten it."), _REQUEST),
+        PublicError(
+            400, "context_length_exceeded", gettext_noop("The prompt is too long. Shorten it."), _REQUEST
+        ),
         PublicError(
             503,
             "backend_unavailable",
