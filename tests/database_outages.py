@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from django.db import connection
 
 from epochs import current as epochs
+from generation.accepting import intake
 
 
 @contextlib.contextmanager
@@ -43,6 +44,7 @@ def database_that_hangs() -> Iterator[None]:
 
 def _reconnect_to(**settings: object) -> None:
     epochs.close()
+    intake.stop()  # also one that a test before has left
     connection.close()
     if connection.vendor == "postgresql":
         connection.close_pool()
