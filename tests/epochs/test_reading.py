@@ -120,10 +120,13 @@ def test_failure_after_every_caller_was_cancelled_is_not_left_unread() -> None:
 
 def test_result_that_does_not_come_in_time_is_an_error_for_those_who_wait() -> None:
     read = GatedRead()
-    reader = CoalescedReader(read, name="test", patience_s=lambda: 0.05)
+    reader = CoalescedReader(read, name="test", patience_s=lambda: 0.2)
 
     async def scenario() -> int:
         under_way, next_one = asyncio.create_task(reader.get()), asyncio.create_task(reader.get())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert read.begun.acquire(timeout=10)  # while the loop stands still, nobody's patience ends
         for task in (under_way, next_one):
             with pytest.raises(TimeoutError):
                 await task

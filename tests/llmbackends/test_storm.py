@@ -56,8 +56,11 @@ async def storm(backend: ChatBackend, chance: random.Random) -> list[BaseExcepti
 
 
 async def weather(server: FaultServer, backend: ChatBackend, seed: int) -> list[ChatResult]:
-    """A storm, then one good answer on each connection at the same time."""
-    raised = await storm(backend, random.Random(seed))
+    """Storms, until some of their requests have come through, then one good answer on each connection at the
+    same time. Where the machine is busy, all of a storm may be cancelled before they are sent."""
+    chance, raised = random.Random(seed), []
+    while len(server.requests) <= CONNECTIONS:
+        raised += await storm(backend, chance)
     assert {type(error) for error in raised} & {asyncio.CancelledError}
     assert all(isinstance(error, asyncio.CancelledError | BackendError) for error in raised), raised
     await wait_until(lambda: server.open_connections <= CONNECTIONS)
@@ -70,19 +73,18 @@ async def weather(server: FaultServer, backend: ChatBackend, seed: int) -> list[
 def test_storm_of_cancelled_requests_leaves_the_client_working(
     seed: int, new_event_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    async def scenario() -> tuple[list[ChatResult], FaultServer]:
+    async def scenario() -> list[ChatResult]:
         async with backend_with(moody(), max_connections=CONNECTIONS, max_retries=1) as (backend, server):
             results = await weather(server, backend, seed)
             assert server.open_connections <= CONNECTIONS
             await backend.aclose()
             await wait_until(lambda: server.open_connections == 0)
-            return results, server
+            return results
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        results, server = runner.run(scenario())
+        results = runner.run(scenario())
 
     assert [result.text for result in results] == [TEXT] * CONNECTIONS
-    assert len(server.requests) > CONNECTIONS
 
 
 def test_cancelled_requests_to_a_silent_server_close_all_their_connections() -> None:

@@ -49,9 +49,25 @@ def test_items_come_as_they_are() -> None:
 
 
 def test_silence_is_told_each_time() -> None:
-    told = all_of(Source("a", 0.12, "b"), silence_s=0.05)
+    has_been_told = asyncio.Event()
 
-    assert told == ["a", Moment.SILENCE, Moment.SILENCE, "b"]
+    async def silent() -> AsyncGenerator[str, None]:
+        yield "a"
+        await has_been_told.wait()
+        yield "b"
+
+    async def read() -> list[str | Moment]:
+        told: list[str | Moment] = []
+        async for item in attended(silent(), silence_s=0.01):
+            told.append(item)
+            if told.count(Moment.SILENCE) == 3:
+                has_been_told.set()
+        return told
+
+    told = run_async(read())
+
+    assert (told[0], set(told[1:-1]), told[-1]) == ("a", {Moment.SILENCE}, "b")
+    assert len(told) >= 5
 
 
 def test_draining_is_the_last_that_comes(is_draining: None) -> None:
