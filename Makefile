@@ -8,6 +8,9 @@ WORKERS ?= 2
 BARE_SETTINGS := CHANGEOVER_ENV=test CHANGEOVER_DOTENV=/dev/null SECRET_KEY=none FIELD_ENCRYPTION_KEYS=none API_KEY_PEPPER=none
 UV_COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
+# Where it is set, each worker and each of the hundreds of processes that the tests start would compile the source anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -87,7 +90,9 @@ check-django: setup-dev ## no missing migration; production settings pass Django
 
 .PHONY: check
 check: export FAIL_ON_SKIP = 1
-check: lint check-django test conformance ## all that must be green: lint, check-django, test, conformance
+check: setup-dev ## all that must be green: lint, check-django, test, conformance
+	@$(MAKE) --no-print-directory -j2 lint check-django setup-conformance
+	@$(MAKE) --no-print-directory test conformance
 
 .PHONY: format
 format: setup-dev ## mend style and format
