@@ -23,7 +23,7 @@ PAGES = [route for route in all_routes() if people_may_call(route)]
 
 def area(route: Route) -> str:
     if route.model_admin is not None:
-        return str(route.model_admin.opts.app_label)
+        return str(route.model_admin.opts.label_lower)
     return "admin" if route.pattern.startswith("admin/") else "pages"
 
 
