@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -58,6 +59,13 @@ def pytest_configure() -> None:
     # A server in a test's process would write at any moment, also between two tests.
     settings.PROCESS_REPORT_INTERVAL_S = 0
     settings.HEALTH_NOTE_INTERVAL_S = 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from tests.together import ByGroup
+
+    return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -35,6 +35,9 @@ from .local_support import CITY_TOOL, TIME_TOOL, asking
 KEY = "sesame-open"
 
 
+pytestmark = pytest.mark.xdist_group("llama-server")  # one of each is enough
+
+
 @pytest.fixture(scope="module")
 def words(toy_gguf: Path) -> Iterator[LlamaServer]:
     with running_llama_server(toy_gguf, api_key=KEY) as server:

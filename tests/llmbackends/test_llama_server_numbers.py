@@ -21,6 +21,9 @@ CHAT = asking(max_tokens=4, seed=1)
 PROMPT = ChatRequest(prompt="It", sampling=Sampling(max_tokens=4, seed=1))
 
 
+pytestmark = pytest.mark.xdist_group("llama-server")  # one of each is enough
+
+
 @pytest.fixture(scope="module")
 def words(toy_gguf: Path) -> Iterator[LlamaServer]:
     with running_llama_server(toy_gguf) as server:

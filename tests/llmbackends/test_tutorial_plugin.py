@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("tutorial-plugin")
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial-plugin"
 
@@ -56,11 +57,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("broken", "API_VERSION = 1", "raise RuntimeError('out of order')"),
         ("taken", 'id="echo"', 'id="ollama"'),
     ):
-        install(variant(sources / name, name, old, new), target)
+        variant(sources / name, name, old, new)
+    install(list(sources.iterdir()), target)
     return target
 
 
-def variant(directory: Path, name: str, old: str, new: str) -> Path:
+def variant(directory: Path, name: str, old: str, new: str) -> None:
     """A copy of the tutorial's plugin under another name, with one thing changed."""
     directory.mkdir()
     settings = (TUTORIAL / "pyproject.toml").read_text()
@@ -72,15 +74,18 @@ def variant(directory: Path, name: str, old: str, new: str) -> Path:
         .replace("\necho = ", f"\n{name} = ")
     )
     (directory / f"changeover_{name}.py").write_text(module.replace(old, new, 1) if old else module)
-    return directory
 
 
-def install(source: Path, target: Path) -> None:
+def install(sources: list[Path], target: Path) -> None:
     """With pip or uv, whichever there is; nothing is downloaded."""
     command, environment = installer()
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target), str(source)]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
     done = subprocess.run(
-        [*command, "install", *options], env=environment, capture_output=True, text=True, check=False
+        [*command, "install", *options, *map(str, sources)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -47,6 +47,9 @@ FORM = {
 }
 
 
+pytestmark = pytest.mark.xdist_group("generating-llama")
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaServer]:
     path = write_toy_gguf(tmp_path_factory.mktemp("models") / "toy.gguf", mode="bigram", context_size=4096)
