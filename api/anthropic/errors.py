@@ -40,5 +40,5 @@ def _type(error: PublicError) -> str:
 
 def _message(error: PublicError) -> str:
     if not error.param or error.param in error.message:
-        return error.message
+        return str(error.message)  # msgspec writes no Sentence
     return f"{error.param}: {error.message}"

@@ -12,4 +12,5 @@ def openai_error(error: PublicError) -> bytes:
 
 
 def error_object(error: PublicError) -> dict[str, str | None]:
-    return {"message": error.message, "type": error.type, "param": error.param, "code": error.code}
+    """The message as plain text, whatever it is for a page: msgspec writes no other."""
+    return {"message": str(error.message), "type": error.type, "param": error.param, "code": error.code}

@@ -54,7 +54,7 @@ def ended(
 
 def failed(asked: ResponsesBody, stamp: Stamp, error: PublicError) -> Json:
     """Without output: what was written of it is not to be used. The codes are those of OpenAI's schema."""
-    told = {"code": _FAILURES.get(error.code, "server_error"), "message": error.message}
+    told = {"code": _FAILURES.get(error.code, "server_error"), "message": str(error.message)}
     return _response(asked, stamp, status="failed", error=told)
 
 

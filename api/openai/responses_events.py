@@ -56,7 +56,7 @@ class ResponseStreamWriter:
     def failure(self, error: PublicError) -> bytes:
         """The items stay open, as they are."""
         written = b"" if self._number else self.opening()
-        told = {"code": error.code, "message": error.message, "param": error.param}
+        told = {"code": error.code, "message": str(error.message), "param": error.param}
         response = failed(self._asked, self._stamp, error)
         return written + self._events((("error", told), ("response.failed", {"response": response})))
 
