@@ -165,8 +165,8 @@ _DATABASES: dict[str, dict[str, Any]] = {
             "keepalives_count": 4,
             "tcp_user_timeout": 30_000,
             # A process that is frozen, or whose machine is gone, inside a transaction: what it has locked is
-            # free again after so long, well within a lease, and not when it moves again.
-            "options": "-c idle_in_transaction_session_timeout=10s",
+            # free again after so long, and not when it moves again. Nobody else waits for it meanwhile.
+            "options": "-c idle_in_transaction_session_timeout=30s",
         },
     },
     "django.db.backends.sqlite3": {
