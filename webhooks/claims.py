@@ -27,6 +27,7 @@ from generation.models import GenerationJob
 from llmconfigs.sealing import SealedSecret
 
 from . import messages
+from .locking import lock
 from .models import DeliveryStatus, Event, WebhookDelivery, WebhookEndpoint
 
 MOST_PER_ENDPOINT: Final = 8
@@ -234,10 +235,15 @@ def _switched_on(endpoints: Collection[uuid.UUID]) -> dict[uuid.UUID, WebhookEnd
 
 def _give_back(owner: str, deliveries: Sequence[WebhookDelivery]) -> None:
     """As if they had not been claimed."""
-    claimed = WebhookDelivery.objects.filter(status=DeliveryStatus.PENDING, lease_owner=owner)
-    claimed.filter(pk__in=[delivery.pk for delivery in deliveries], lease_expires_at__isnull=False).update(
-        attempts=F("attempts") - 1, lease_expires_at=None
+    claimed = WebhookDelivery.objects.filter(
+        pk__in=[delivery.pk for delivery in deliveries],
+        status=DeliveryStatus.PENDING,
+        lease_owner=owner,
+        lease_expires_at__isnull=False,
     )
+    with transaction.atomic():
+        lock(claimed)
+        claimed.update(attempts=F("attempts") - 1, lease_expires_at=None)
 
 
 def _write_bodies(deliveries: Sequence[WebhookDelivery]) -> None:
@@ -248,11 +254,13 @@ def _write_bodies(deliveries: Sequence[WebhookDelivery]) -> None:
         job = jobs.get(delivery.job_id) if delivery.job_id else None
         if job is not None:
             delivery.body = messages.job_body(delivery, job)
-    unwritten = WebhookDelivery.objects.filter(body="")
-    if unwritten.bulk_update(deliveries, ["body"]) == len(deliveries):
-        return
-    written = WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
-    bodies = dict(written.values_list("pk", "body"))
+    rows = WebhookDelivery.objects.filter(pk__in=[delivery.pk for delivery in deliveries])
+    unwritten = rows.filter(body="")
+    with transaction.atomic():
+        lock(unwritten)
+        if unwritten.bulk_update(deliveries, ["body"]) == len(deliveries):
+            return
+    bodies = dict(rows.values_list("pk", "body"))
     for delivery in deliveries:  # somebody claimed it before, and may have been of another version
         delivery.body = bodies.get(delivery.pk, "")
 

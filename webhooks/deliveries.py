@@ -16,6 +16,7 @@ from audit.trail import Subject
 
 from . import messages, sender
 from .errors import DeliveryNotFound, EndpointSwitchedOff
+from .locking import lock
 from .models import DeliveryStatus, Event, WebhookDelivery, WebhookEndpoint
 
 MOST_AT_ONCE: Final = 1000
@@ -84,6 +85,7 @@ def resume(endpoint: WebhookEndpoint) -> int:
     For the transaction that switches it on.
     """
     waiting = WebhookDelivery.objects.filter(endpoint=endpoint, status=DeliveryStatus.PENDING)
+    lock(waiting)  # a sender may be giving back what it had claimed
     resumed = waiting.update(**_new_round())
     transaction.on_commit(sender.wake_here, robust=True)
     return resumed

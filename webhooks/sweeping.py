@@ -3,7 +3,6 @@ is never to be sent is given up."""
 
 from __future__ import annotations
 
-from collections.abc import Set
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from django.db.models.functions import Now
 
 from generation.running import leases
 
+from .locking import lock
 from .models import DeliveryStatus, GivenUpBecause, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 
 NAME = "webhook-sweeper"
@@ -74,7 +74,7 @@ def _give_up_some(
 ) -> int:
     """Not all at once: meanwhile no sender stores what became of the others."""
     with transaction.atomic():
-        _lock({endpoint_id})
+        lock(WebhookEndpoint.objects.filter(pk=endpoint_id))
         if not WebhookEndpoint.objects.filter(of_endpoint, pk=endpoint_id).exists():  # any more
             return 0
         picked = list(waiting.filter(endpoint=endpoint_id).values_list("pk", flat=True)[:_GIVEN_UP_AT_ONCE])
@@ -94,7 +94,7 @@ def delete_old() -> bool:
     old = WebhookDelivery.objects.filter(finished_at__lte=_ago(settings.WEBHOOK_RETENTION_S))
     with transaction.atomic():
         picked = dict(old.order_by("finished_at").values_list("pk", "endpoint")[:_BATCH])
-        _lock(set(picked.values()))
+        lock(WebhookEndpoint.objects.filter(pk__in=set(picked.values())))
         ids = list(old.filter(pk__in=picked).values_list("pk", flat=True))  # the others are sent again
         WebhookAttempt.objects.filter(delivery__in=ids).delete()
         WebhookDelivery.objects.filter(pk__in=ids).delete()
@@ -112,20 +112,14 @@ def forget_ended_secrets() -> int:
     """Those before the present ones, some at a time, once they are no longer valid; returns how many."""
     ended = WebhookEndpoint.objects.filter(previous_secret_until__lte=Now())
     with transaction.atomic():
-        picked = set(ended.order_by("previous_secret_until").values_list("pk", flat=True)[:_BATCH])
-        _lock(picked)
+        picked = list(ended.order_by("previous_secret_until").values_list("pk", flat=True)[:_BATCH])
+        lock(WebhookEndpoint.objects.filter(pk__in=picked))
         return ended.filter(pk__in=picked).update(previous_secret="", previous_secret_until=None)
 
 
 def release(owner: str) -> None:
     """For a process that stops."""
     leases.release(NAME, owner)
-
-
-def _lock(endpoints: Set[UUID]) -> None:
-    """As all do who change deliveries, but claims.py, which waits for nobody."""
-    rows = WebhookEndpoint.objects.filter(pk__in=endpoints).order_by("pk")
-    list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def _ago(seconds: float) -> Combinable:
