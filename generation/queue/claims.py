@@ -59,11 +59,6 @@ class Signals:
     cancelled: frozenset[Claim]
 
 
-def claim_next(owner: str) -> Claim | None:
-    """The job that is next, now in progress under `owner`; None if nothing is due."""
-    return next(iter(claim_due(owner, 1)), None)
-
-
 def claim_due(owner: str, count: int) -> list[Claim]:
     """Up to `count` jobs in the order of lanes.py, now in progress under `owner`."""
     claims: list[Claim] = []

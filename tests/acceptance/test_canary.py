@@ -28,11 +28,11 @@ from generation.models import GenerationJob
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
 from tests.canary import Canaries, database_dump
-from tests.generation.jobs import wait_until
 from tests.generation.workers import running_worker
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Exchange
 from tests.processes import ManageProcess, running_server
+from tests.waiting import wait_until
 from tests.web.declared import people_may_call
 from tests.web.html import Page
 from tests.web.routes import all_routes

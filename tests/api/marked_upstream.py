@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.api.server import wait_until
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Exchange, Fault, FaultServer
 from tests.llmbackends.provider_servers import NDJSON
+from tests.waiting import wait_until
 
 MARK = "zqmark"
 TEXT = "The tide comes in."

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import uvicorn
 from django.db import connection
 
 from config.asgi import Application
+from tests.waiting import wait_until
 
 
 @contextlib.contextmanager
@@ -38,13 +38,6 @@ def running_server() -> Iterator[str]:
         thread.join(15)
         listener.close()
         assert not thread.is_alive()
-
-
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 15) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def database_connections() -> int:

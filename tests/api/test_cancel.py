@@ -6,7 +6,7 @@ import pytest
 
 from generation.models import GenerationJob
 from tests.api.callers import Caller
-from tests.api.server import wait_until
+from tests.waiting import wait_until
 
 
 def test_cancel_ends_a_queued_generation_at_once(member: Caller) -> None:

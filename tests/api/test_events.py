@@ -11,8 +11,9 @@ from background.draining import draining
 from generation.following import watching
 from generation.models import GenerationJob
 from tests.api.callers import Caller
-from tests.api.server import database_connections, wait_until
+from tests.api.server import database_connections
 from tests.api.sse import Event, events_in
+from tests.waiting import wait_until
 
 
 @contextlib.contextmanager

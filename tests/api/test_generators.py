@@ -14,10 +14,10 @@ from generators.models import Generator
 from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.frontdoor.upstream import running as running_receiver
-from tests.api.server import wait_until
 from tests.canary import Canaries, database_dump
 from tests.generators.rows import COLUMNS, publish
 from tests.llmbackends import faults
+from tests.waiting import wait_until
 from tests.webhooks.receiving import new_endpoint, sending, wait_for_status
 from usage import writer
 from usage.models import UsageRecord

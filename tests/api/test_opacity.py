@@ -21,7 +21,7 @@ from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.marked_upstream import FAILURES, MARK, MODEL, TEXT, UPSTREAMS, Upstream, running
 from tests.api.opacity_support import Recording, fail_jobs_at_once, recording
-from tests.api.server import wait_until
+from tests.waiting import wait_until
 
 URL = "/api/v1/generations"
 SUCCESS = "success"

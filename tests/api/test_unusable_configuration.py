@@ -15,8 +15,8 @@ from llmbackends.zone_setting import parse_zones
 from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
-from tests.api.server import wait_until
 from tests.llmbackends import faults
+from tests.waiting import wait_until
 from usage import writer
 from usage.models import UsageRecord
 

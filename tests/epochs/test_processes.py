@@ -12,9 +12,9 @@ from epochs.models import Process, Role
 from epochs.selectors import running_processes
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
-from tests.epochs.support import wait_until
 from tests.generation.workers import running_worker
 from tests.processes import manage, running_server
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.postgresql, pytest.mark.xdist_group("acceptance")]
 

@@ -18,7 +18,8 @@ from epochs.reporting import ProcessReporter
 from epochs.selectors import running_processes
 from epochs.subjects import Subject
 from tests.database_outages import database_out_of_reach
-from tests.epochs.support import number_of, stored, wait_until
+from tests.epochs.support import number_of, stored
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

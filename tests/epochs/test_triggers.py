@@ -19,7 +19,8 @@ from epochs.subjects import WATCHES, Subject
 from epochs.triggers import after_migrate
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
-from tests.epochs.support import execute, moves, number_of, running_beside, wait_until
+from tests.epochs.support import execute, moves, number_of, running_beside
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +9,11 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation.models import GenerationJob, JobStatus
+from generation.queue import claims
+from generation.queue.claims import Claim
 from generation.queue.outcomes import AnsweredBy, Outcome, Trace
 from llmbackends.types import FinishReason, TokenUsage
+from tests.waiting import wait_until
 
 TRACE = Trace(AnsweredBy(None, "", "dummy", "dummy"), first_chunk_s=0.1, duration_s=0.2)
 COMPLETED = Outcome(
@@ -43,11 +44,9 @@ def seconds_ago(seconds: float) -> Any:
     return timezone.now() - timedelta(seconds=seconds)
 
 
-def wait_until(condition: Callable[[], bool], *, timeout_s: float = 20) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "The condition did not come true in time."
-        time.sleep(0.02)
+def claim_next(owner: str) -> Claim | None:
+    """The job that is next, now in progress under `owner`; None if nothing is due."""
+    return next(iter(claims.claim_due(owner, 1)), None)
 
 
 def wait_for_status(job: GenerationJob, status: JobStatus, *, timeout_s: float = 20) -> GenerationJob:

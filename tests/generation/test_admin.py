@@ -14,9 +14,8 @@ from django.utils import timezone
 from apikeys import issuing
 from apikeys.models import ApiKey, Scope
 from generation.models import GenerationJob, JobStatus
-from generation.queue.claims import claim_next
 from llmconfigs.models import LLMConfig
-from tests.generation.jobs import many_like, queue_job
+from tests.generation.jobs import claim_next, many_like, queue_job
 from tests.plans import rows_read
 
 LIST = "/admin/generation/generationjob/"

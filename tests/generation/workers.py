@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.generation.jobs import wait_until
 from tests.processes import ManageProcess
+from tests.waiting import wait_until
 
 
 class WorkerProcess(ManageProcess):

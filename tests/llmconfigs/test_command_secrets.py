@@ -17,8 +17,9 @@ from llmbackends.secret import Secret
 from llmconfigs import active, rotation
 from llmconfigs.models import LLMConfig
 from llmconfigs.sealing import SealedSecret
-from tests.epochs.support import moves, running_beside, wait_until
+from tests.epochs.support import moves, running_beside
 from tests.processes import ManageProcess
+from tests.waiting import wait_until
 
 from .conftest import MakeConfig
 from .pages import key_of

@@ -16,8 +16,8 @@ from generation.following import watching
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
 from llmconfigs.models import LLMConfig
-from tests.api.server import wait_until
 from tests.api.sse import Event, events_in
+from tests.waiting import wait_until
 from tests.web.visitors import Visitor
 from web import access
 

@@ -24,7 +24,7 @@ from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.marked_upstream import FAILURES, MARK, TEXT, UPSTREAMS, Upstream
 from tests.api.opacity_support import Recording, fail_jobs_at_once, marked, recording
-from tests.api.server import wait_until
+from tests.waiting import wait_until
 from tests.web.visitors import Visitor
 
 USE, CREATE = "generation.use_playground", "apikeys.add_own_apikey"

@@ -15,11 +15,12 @@ from django.conf import LazySettings
 from background.draining import draining
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
-from tests.api.server import database_connections, wait_until
+from tests.api.server import database_connections
 from tests.api.sse import Event, events_in
 from tests.generators.rows import publish
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault, FaultServer
+from tests.waiting import wait_until
 from tests.web.visitors import Visitor
 from usage import writer
 from usage.models import UsageRecord

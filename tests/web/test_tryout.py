@@ -16,13 +16,13 @@ from django.utils import timezone
 from generators.models import Generator
 from llmconfigs.models import LLMConfig
 from tests.api.frontdoor import upstream
-from tests.api.server import wait_until
 from tests.api.sse import Event, events_in
 from tests.generators.pages import form_data
 from tests.generators.rows import draft, published
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault
 from tests.people import user_with
+from tests.waiting import wait_until
 from tests.web.visitors import Visitor
 from usage import writer
 from usage.models import UsageRecord

@@ -15,11 +15,11 @@ from typing import Any
 from apikeys.models import ApiKey
 from generation.models import GenerationJob
 from generation.queue import endings
-from generation.queue.claims import claim_next
 from generation.queue.outcomes import Outcome
 from llmbackends.secret import Secret
-from tests.generation.jobs import COMPLETED, queue_job, wait_until
+from tests.generation.jobs import COMPLETED, claim_next, queue_job
 from tests.llmbackends.fault_server import SeenRequest
+from tests.waiting import wait_until
 from webhooks.models import WebhookDelivery, WebhookEndpoint
 from webhooks.sender import WebhookSender
 

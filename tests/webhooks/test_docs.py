@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from llmbackends.secret import Secret
-from tests.generation.jobs import wait_until
+from tests.waiting import wait_until
 from tests.webhooks.receiving import end_job, sending, wait_for_status
 from webhooks import deliveries, endpoints, signing
 from webhooks.models import DeliveryStatus, WebhookDelivery

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from apikeys.models import ApiKey
-from tests.generation.jobs import wait_until
+from tests.waiting import wait_until
 from tests.webhooks.beside import Begin
 from tests.webhooks.receiving import end_job, new_endpoint
 from webhooks import claims, deliveries

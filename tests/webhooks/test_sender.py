@@ -22,10 +22,11 @@ from generation.running import runner
 from llmbackends.zone_setting import parse_zones
 from tests.api.frontdoor.upstream import running as running_receiver
 from tests.generation.conftest import backend  # noqa: F401  (a fixture)
-from tests.generation.jobs import seconds_ago, wait_until
+from tests.generation.jobs import seconds_ago
 from tests.generation.scripted import ScriptedBackend
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault, FaultServer
+from tests.waiting import wait_until
 from tests.webhooks.receiving import (
     SECRET,
     end_job,

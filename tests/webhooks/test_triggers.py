@@ -17,10 +17,10 @@ from generation.accepting import submission
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
 from generation.queue import endings, lapses
-from generation.queue.claims import Claim, claim_next
+from generation.queue.claims import Claim
 from generation.queue.outcomes import Outcome, Postponement, failed
 from tests.epochs.support import execute
-from tests.generation.jobs import COMPLETED, TRACE, queue_job, seconds_ago
+from tests.generation.jobs import COMPLETED, TRACE, claim_next, queue_job, seconds_ago
 from tests.webhooks.receiving import end_job, new_endpoint
 from webhooks import triggers
 from webhooks.models import DeliveryStatus, WebhookDelivery, WebhookEndpoint

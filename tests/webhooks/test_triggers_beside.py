@@ -9,7 +9,8 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
-from tests.generation.jobs import queue_job, wait_until
+from tests.generation.jobs import queue_job
+from tests.waiting import wait_until
 from tests.webhooks.beside import Begin, remove
 from tests.webhooks.receiving import new_endpoint
 from webhooks.models import WebhookDelivery, WebhookEndpoint

@@ -15,11 +15,12 @@ from apikeys import issuing
 from apikeys.models import ApiKey
 from tests.api.frontdoor.upstream import running as running_receiver
 from tests.certificates import self_signed_context
-from tests.generation.jobs import queue_job, seconds_ago, wait_until
+from tests.generation.jobs import queue_job, seconds_ago
 from tests.generation.workers import WorkerProcess, running_worker
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import FaultServer
 from tests.processes import running_server
+from tests.waiting import wait_until
 from tests.webhooks.receiving import SECRET, end_job, new_endpoint, verified, wait_for_status
 from webhooks.models import AttemptOutcome, DeliveryStatus, WebhookDelivery
 

@@ -8,8 +8,8 @@ import httpx
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
 from tests.api.frontdoor.chat import HELLO, URL
-from tests.api.server import wait_until
 from tests.llmbackends import faults
+from tests.waiting import wait_until
 
 
 def test_client_that_hangs_up_on_a_stream_ends_the_call_to_the_model(

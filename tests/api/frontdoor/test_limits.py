@@ -16,10 +16,10 @@ from apikeys.models import ApiKey
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
 from tests.api.frontdoor.chat import HELLO, URL, streamed
-from tests.api.server import wait_until
 from tests.apikeys.limits_support import Clock
 from tests.llmbackends import faults
 from tests.llmbackends.fault_server import Fault
+from tests.waiting import wait_until
 
 MESSAGES = "/v1/messages"
 ASKED: dict[str, Any] = {**HELLO, "max_tokens": 9}

@@ -10,9 +10,10 @@ from background.draining import draining
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
 from tests.api.frontdoor.chat import HELLO, URL
-from tests.api.server import running_server, wait_until
+from tests.api.server import running_server
 from tests.api.sse import events_in
 from tests.llmbackends import faults
+from tests.waiting import wait_until
 
 
 @pytest.fixture

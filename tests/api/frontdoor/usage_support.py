@@ -9,8 +9,8 @@ from llmconfigs.models import LLMConfig
 from tests.api.callers import Caller
 from tests.api.frontdoor import upstream
 from tests.api.frontdoor.chat import HELLO, URL
-from tests.api.server import wait_until
 from tests.llmbackends import faults
+from tests.waiting import wait_until
 from usage import writer
 from usage.entries import Outcome
 from usage.models import UsageRecord

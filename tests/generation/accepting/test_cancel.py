@@ -8,8 +8,7 @@ from audit.models import AuditEvent
 from generation.accepting.submission import cancel, cancel_as_staff
 from generation.errors import JobFinished
 from generation.models import JobStatus
-from generation.queue.claims import claim_next
-from tests.generation.jobs import queue_job
+from tests.generation.jobs import claim_next, queue_job
 
 
 def test_cancel_of_a_queued_job_is_done_at_once(key: ApiKey) -> None:

@@ -13,7 +13,7 @@ from generation.accepting import dispatch, submission
 from generation.accepting.dispatch import Publisher
 from generation.models import GenerationJob
 from generation.requests import GenerationRequest
-from tests.generation.jobs import wait_until
+from tests.waiting import wait_until
 
 
 class Broker:

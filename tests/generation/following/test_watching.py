@@ -16,7 +16,8 @@ from generation.following import watching
 from generation.following.watching import changes, wait_until_finished
 from generation.models import GenerationJob, JobStatus
 from tests.asyncio_support import run_async
-from tests.generation.jobs import queue_job, wait_until
+from tests.generation.jobs import queue_job
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

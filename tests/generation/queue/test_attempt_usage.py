@@ -12,11 +12,11 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobStatus
-from generation.queue import claims, endings
+from generation.queue import endings
 from generation.queue.claims import Claim
 from generation.queue.outcomes import AnsweredBy, Outcome, Trace, failed
 from llmbackends.types import TokenUsage
-from tests.generation.jobs import COMPLETED, TRACE, queue_job
+from tests.generation.jobs import COMPLETED, TRACE, claim_next, queue_job
 from usage.models import UsageRecord
 
 ESTIMATE = TokenUsage(3, 4)
@@ -27,7 +27,7 @@ UNREACHED = Trace(AnsweredBy(None, "", "dummy", "dummy"), failure_detail="refuse
 @pytest.fixture
 def claim(key: ApiKey) -> Claim:
     queue_job(key, request={"prompt": "Hello you"})
-    claim = claims.claim_next("worker")
+    claim = claim_next("worker")
     assert claim is not None
     return claim
 
@@ -80,7 +80,7 @@ def test_failure_before_the_first_token_costs_nothing(claim: Claim) -> None:
 
 def test_late_result_is_not_the_jobs_but_has_used_tokens(claim: Claim) -> None:
     endings.give_back(claim)
-    claims.claim_next("other")
+    claim_next("other")
 
     stored = endings.finish(claim, COMPLETED)
 
@@ -122,7 +122,7 @@ def test_attempt_that_nobody_wants_is_recorded_once_and_the_next_one_too(claim: 
     endings.record_unwanted(claim, CANCELLED)
     endings.record_unwanted(claim, CANCELLED)
     endings.give_back(claim)
-    again = claims.claim_next("other")
+    again = claim_next("other")
     assert again is not None
     endings.record_unwanted(again, CANCELLED)
 

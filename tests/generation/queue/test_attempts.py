@@ -7,11 +7,10 @@ from dataclasses import replace
 from apikeys.models import ApiKey
 from generation.failures import API_ERRORS
 from generation.models import GenerationJob, JobAttempt
-from generation.queue.claims import claim_next
 from generation.queue.endings import finish, give_back
 from generation.queue.lapses import reap
 from generation.queue.outcomes import AnsweredBy, Postponement, Trace, failed
-from tests.generation.jobs import COMPLETED, queue_job, seconds_ago
+from tests.generation.jobs import COMPLETED, claim_next, queue_job, seconds_ago
 
 AWAY = Trace(AnsweredBy(7, "Main", "ollama", "codellama"), failure_detail="BackendUnavailable: refused")
 

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from apikeys.models import ApiKey
 from generation.models import JobStatus
-from generation.queue.claims import claim_next
-from tests.generation.jobs import queue_job, seconds_ago
+from tests.generation.jobs import claim_next, queue_job, seconds_ago
 
 
 def test_claim_of_an_empty_queue_is_none(db: None) -> None:

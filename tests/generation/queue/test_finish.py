@@ -8,11 +8,11 @@ import pytest
 from apikeys.models import ApiKey
 from generation.failures import API_ERRORS
 from generation.models import JobStatus
-from generation.queue.claims import claim_due, claim_next
+from generation.queue.claims import claim_due
 from generation.queue.endings import finish, finish_all, give_back
 from generation.queue.outcomes import AnsweredBy, Trace, failed
 from llmconfigs.models import LLMConfig
-from tests.generation.jobs import COMPLETED, TRACE, queue_job
+from tests.generation.jobs import COMPLETED, TRACE, claim_next, queue_job
 
 
 def test_finish_stores_the_result_and_ends_the_lease(key: ApiKey) -> None:

@@ -7,10 +7,9 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from generation.accepting import submission
 from generation.models import JobStatus
-from generation.queue.claims import claim_next
 from generation.queue.endings import give_back
 from generation.queue.outcomes import Postponement, Trace
-from tests.generation.jobs import queue_job
+from tests.generation.jobs import claim_next, queue_job
 
 
 def test_give_back_at_once_queues_the_job_for_anybody(key: ApiKey) -> None:

@@ -16,9 +16,9 @@ from apikeys import issuing
 from apikeys.models import ApiKey
 from generation.models import GenerationJob, JobStatus
 from generation.queue import claims, lanes
-from generation.queue.claims import claim_due, claim_next
+from generation.queue.claims import claim_due
 from generation.queue.lanes import Lane, share
-from tests.generation.jobs import queue_job, seconds_ago
+from tests.generation.jobs import claim_next, queue_job, seconds_ago
 
 A = Lane(priority=3, key_id=1, waited_s=5, running=0, idle_s=inf)
 B = replace(A, key_id=2, waited_s=1)

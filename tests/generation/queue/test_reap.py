@@ -8,10 +8,9 @@ from django.db import connections
 
 from apikeys.models import ApiKey
 from generation.models import GenerationJob, JobStatus
-from generation.queue.claims import claim_next
 from generation.queue.endings import finish
 from generation.queue.lapses import reap
-from tests.generation.jobs import COMPLETED, queue_job, seconds_ago
+from tests.generation.jobs import COMPLETED, claim_next, queue_job, seconds_ago
 
 
 def expired(key: ApiKey, **fields: object) -> GenerationJob:

@@ -7,10 +7,10 @@ from django.utils import timezone
 from apikeys.models import ApiKey
 from generation.accepting import submission
 from generation.models import GenerationJob, JobStatus
-from generation.queue.claims import Claim, claim_next, extend, save_progress, signals
+from generation.queue.claims import Claim, extend, save_progress, signals
 from generation.queue.endings import give_back
 from generation.queue.outcomes import Progress
-from tests.generation.jobs import queue_job, seconds_ago
+from tests.generation.jobs import claim_next, queue_job, seconds_ago
 
 _LOCK_AND_CHANGE = 4
 """Statements, with the begin and the end of the transaction."""

@@ -15,7 +15,8 @@ from generation.models import Breaker, GenerationJob, JobStatus
 from generation.running import execution
 from llmconfigs import activation
 from llmconfigs.models import LLMConfig
-from tests.generation.jobs import queue_job, seconds_ago, wait_for_status, wait_until
+from tests.generation.jobs import queue_job, seconds_ago, wait_for_status
+from tests.waiting import wait_until
 
 from .runners import running
 

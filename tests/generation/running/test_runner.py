@@ -21,8 +21,9 @@ from generation.requests import GenerationRequest
 from generation.running import execution, runner, sweeping
 from llmbackends.errors import BackendUnavailable
 from llmbackends.types import ChatChunk, TokenUsage
-from tests.generation.jobs import queue_job, wait_for_status, wait_until
+from tests.generation.jobs import claim_next, queue_job, wait_for_status
 from tests.generation.scripted import FOREVER, LAST, ScriptedBackend, answering
+from tests.waiting import wait_until
 from usage.models import UsageRecord
 
 from .runners import running
@@ -177,7 +178,7 @@ def test_runner_keeps_leases_and_cancels_while_it_sweeps(
 
 def test_runner_takes_over_the_job_of_a_worker_that_died(backend: ScriptedBackend, key: ApiKey) -> None:
     job = queue_job(key)
-    claim = claims.claim_next("dead")
+    claim = claim_next("dead")
     assert claim is not None
     GenerationJob.objects.update(lease_expires_at=job.created_at)
 

@@ -24,8 +24,9 @@ from generation.accepting import dispatch, submission
 from generation.models import GenerationJob, JobStatus
 from generation.requests import GenerationRequest
 from tests import servers
-from tests.generation.jobs import queue_job, wait_for_status, wait_until
+from tests.generation.jobs import queue_job, wait_for_status
 from tests.generation.workers import WorkerProcess, running_worker
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
