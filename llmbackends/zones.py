@@ -170,11 +170,11 @@ def target_of(url: str) -> Target:
     parts = urlsplit(url)
     host, scheme = (parts.hostname or "").removesuffix("."), parts.scheme
     doubtful = "@" in parts.netloc or "\\" in url or not url.isprintable() or " " in url
-    if doubtful or not host or scheme not in DEFAULT_PORTS:
+    port = parts.port
+    if doubtful or not host or scheme not in DEFAULT_PORTS or port == 0:
         raise ValueError("This is no plain http:// or https:// URL.")
     if (address := _literal(host)) is not None:
         host = str(address)
-    port = parts.port
     return Target(scheme, host, DEFAULT_PORTS[scheme] if port is None else port)
 
 

@@ -197,7 +197,7 @@ def test_origin_of_a_url(url: str, origin: str) -> None:
     [
         "", "no url", "http://", "http:///path", "http://[::1", "ftp://h", "http://localhost@evil.net/",
         "http://localhost\\@evil.net/", "http://evil.net\\.local/", "http://local\thost/", "http://h:99999",
-        "http://a b/", "http://h\n/",
+        "http://a b/", "http://h\n/", "http://h:0",
     ],
 )  # fmt: skip
 def test_url_open_to_doubt_has_no_target(url: str) -> None:
