@@ -40,3 +40,12 @@ def test_serve_with_static_files_says_nothing(static_root: Path) -> None:
 
 def test_serve_outside_production_needs_no_collected_files() -> None:
     assert start() == ""
+
+
+@pytest.mark.parametrize(("is_production", "is_said"), [(True, True), (False, False)])
+def test_serve_in_production_says_that_data_may_leave(
+    settings: Any, is_production: bool, is_said: bool
+) -> None:
+    settings.IS_PRODUCTION, settings.LLM_ALLOW_REMOTE = is_production, True
+
+    assert ("LLM_ALLOW_REMOTE" in start()) is is_said

@@ -36,6 +36,11 @@ class Command(BaseCommand):
                 "There are no static files, and without them no page. Run `manage.py collectstatic` and "
                 "start again. The API works all the same."
             )
+        if settings.IS_PRODUCTION and settings.LLM_ALLOW_REMOTE:
+            self.stderr.write(
+                "LLM_ALLOW_REMOTE is on, so prompts may leave this organisation. Take it away unless that is "
+                "meant."
+            )
         listener = listen(host, port)
         self.stderr.write(f"Serving on http://{host}:{listener.getsockname()[1]} (Ctrl-C stops)")
         server.build_server(shutdown_s=settings.GENERATION_SHUTDOWN_S).run(sockets=[listener])
