@@ -201,11 +201,11 @@ class BreakerAdmin(ReadOnly, _BreakerAdmin):
     list_display = (
         "name_or_environment",
         "is_open",
+        "shown_reason",
         "failures",
         "failed_at",
         "opened_at",
         "probe_at",
-        "shown_reason",
     )
     list_filter = (("opened_at", admin.EmptyFieldListFilter),)
     list_select_related = ()
