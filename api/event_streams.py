@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
+from background.threads import give_thread_back
 from generation.following import watching
 from generation.following.attended import Moment, attended
 from generation.models import GenerationJob
@@ -23,8 +24,9 @@ _RESTARTING = "The server is about to restart. Connect again to go on."
 async def event_stream(job_id: UUID) -> AsyncGenerator[bytes, None]:
     """Ends after the event of the last status, and within a moment when the process begins to drain.
 
-    No database connection is held here: `watching` reads for all streams of the process.
+    Neither a thread nor a database connection is held here: `watching` reads for all streams of the process.
     """
+    await give_thread_back()
     told = _Told()
     changes = cast(AsyncGenerator[GenerationJob], watching.changes(job_id))
     try:

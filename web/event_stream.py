@@ -8,8 +8,6 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
-from background.threads import in_thread
-
 HEARTBEAT_S = 15.0
 HEARTBEAT = b": waiting\n\n"
 
@@ -24,9 +22,3 @@ def stream_response(events: AsyncIterable[bytes]) -> StreamingHttpResponse:
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # nginx would hold the events back
     return response
-
-
-async def release_connections() -> None:
-    """To be awaited before a long wait, for the database may have been used until then; and where a stream
-    begins, since middleware may have used it after the view."""
-    await in_thread(lambda: None)

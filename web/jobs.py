@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from background.threads import in_thread
+from background.threads import give_thread_back, in_thread
 from generation import selectors
 from generation.accepting import submission
 from generation.errors import InvalidRequest, JobFinished, JobNotFound
@@ -32,7 +32,7 @@ from llmbackends.types import ImagePart, JsonObject, Message
 from llmconfigs import wording
 
 from .access import logged_in
-from .event_stream import HEARTBEAT, HEARTBEAT_S, event, release_connections, stream_response
+from .event_stream import HEARTBEAT, HEARTBEAT_S, event, stream_response
 from .next_page import safe_next
 from .parts import whole_or_part
 from .sentences import sentence, warning_sentence
@@ -133,7 +133,7 @@ class _Events:
         self._job_id = job_id
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        await release_connections()
+        await give_thread_back()
         told = _Told()
         changes = cast(AsyncGenerator[GenerationJob], watching.changes(self._job_id))
         try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -160,6 +161,18 @@ def test_more_streams_than_database_connections(member: Caller) -> None:
         seen = [event.data["status"] for events in streams for event in events]
 
     assert seen == ["cancelled"] * count
+
+
+def test_streams_of_a_waiting_job_hold_no_threads(member: Caller) -> None:
+    count = 60
+    path = member.submit()
+    before = threading.active_count()
+
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(following(member, path)) for _ in range(count)]
+        assert [next(events).data["status"] for events in streams] == ["queued"] * count
+        # One reads the job for all of them, and the machinery may have begun some that stay.
+        wait_until(lambda: threading.active_count() < before + 10)
 
 
 def test_slow_reader_gets_the_newest_text_not_all_of_them(member: Caller) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -108,6 +109,15 @@ def test_more_followers_than_database_connections(mina: Visitor, job: Generation
         streams = [stack.enter_context(following(mina, job)) for _ in range(24)]
         assert [next(events).name for events in streams] == ["status"] * 24
         assert mina.get("/jobs/").status_code == 200
+
+
+def test_followers_hold_no_threads(mina: Visitor, job: GenerationJob) -> None:
+    before = threading.active_count()
+
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(following(mina, job)) for _ in range(24)]
+        assert [next(events).name for events in streams] == ["status"] * 24
+        wait_until(lambda: threading.active_count() < before + 10)
 
 
 def test_page_for_a_job_that_is_not_there_is_made_on_a_connection_that_is_given_back(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -259,6 +260,16 @@ def test_more_streams_than_database_connections(mina: Visitor, activate: Callabl
         assert [next(events).name for events in streams] == ["text"] * count
         assert mina.get("/playground/").status_code == 200
         assert database_connections() <= 16
+
+
+def test_streams_hold_no_threads(mina: Visitor, activate: Callable[..., LLMConfig]) -> None:
+    count = 24
+    with model_that(upstream.STALLED) as service, contextlib.ExitStack() as stack:
+        activate("vllm", endpoint_url=service.url)
+        before = threading.active_count()
+        streams = [stack.enter_context(asking(mina)) for _ in range(count)]
+        assert [next(events).name for events in streams] == ["text"] * count
+        wait_until(lambda: threading.active_count() < before + 10)
 
 
 @pytest.mark.parametrize("path", [URL, "/playground/ask/"])

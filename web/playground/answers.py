@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from apikeys import limits
 from apikeys.errors import RateLimited
 from background.draining import cancel_and_wait
+from background.threads import give_thread_back, release_connections
 from generation.answering import completions
 from generation.answering.completions import Completion
 from generation.answering.generating import Generating, SecondTry
@@ -34,7 +35,7 @@ from llmconfigs import wording
 from llmconfigs.selection import ActiveSpec
 from usage.entries import Outcome
 
-from ..event_stream import HEARTBEAT, HEARTBEAT_S, event, release_connections
+from ..event_stream import HEARTBEAT, HEARTBEAT_S, event
 from ..sentences import sentence
 
 log = structlog.get_logger(__name__)
@@ -228,7 +229,7 @@ class Events:
         self._as_event = as_event or event_of
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        await release_connections()
+        await give_thread_back()
         async with aclosing(self._answer.items()) as items:
             async for item in items:
                 yield HEARTBEAT if item is None else self._as_event(item)
