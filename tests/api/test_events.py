@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 
 from background.draining import draining
@@ -187,3 +189,22 @@ def test_slow_reader_gets_the_newest_text_not_all_of_them(member: Caller) -> Non
 
     assert last[-1].data["result"]["text"] == "y" * 500
     assert len(last) < 100
+
+
+def test_client_that_takes_nothing_is_taken_for_gone(
+    member: Caller, server_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.event_streams.HEARTBEAT_S", 0.05)
+    monkeypatch.setattr("generation.following.attended.STALLED_S", 0.2)
+    path = member.submit()
+    # More than the buffers between the two hold.
+    GenerationJob.objects.update(status="in_progress", text="x" * 16_000_000)
+    url = httpx.URL(server_url)
+    request = f"GET {path}/events HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {member.secret}\r\n\r\n"
+
+    with socket.create_connection((url.host, url.port)) as client:
+        client.sendall(request.encode())
+        taken = b""
+        while b"event: text" not in taken:
+            taken += client.recv(64)
+        wait_until(lambda: not watching._poller._watches)

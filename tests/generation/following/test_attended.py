@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import pytest
 
 from background.draining import draining
+from generation.following import attended as attended_module
 from generation.following.attended import Moment, attended
 from tests.asyncio_support import run_async
 
@@ -104,3 +106,28 @@ def test_who_leaves_early_closes_the_source() -> None:
 
     run_async(leave())
     assert source.is_closed
+
+
+def test_reader_that_takes_nothing_more_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attended_module, "STALLED_S", 0.01)
+    source = Source("a", "b")
+
+    async def read() -> None:
+        async with aclosing(attended(source.read(), silence_s=10)) as moments:
+            async for _ in moments:
+                await asyncio.Event().wait()
+
+    async def reader() -> asyncio.Task[None]:
+        reading = asyncio.create_task(read())
+        await asyncio.wait([reading])
+        return reading
+
+    assert run_async(reader()).cancelled()
+    assert source.is_closed
+
+
+def test_reader_that_takes_all_in_time_may_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attended_module, "STALLED_S", 0.1)
+    source = Source("a", 0.15, "b", 0.15, "c")
+
+    assert all_of(source) == ["a", "b", "c"]
