@@ -18,8 +18,8 @@ from epochs.errors import EpochsUnknown
 from epochs.models import Epoch
 from epochs.subjects import Subject
 from tests.asyncio_support import run_async
-from tests.database_outages import database_out_of_reach, database_that_hangs
-from tests.epochs.support import execute, number_of, running_beside
+from tests.database_outages import database_out_of_reach, database_that_hangs, end_other_connections
+from tests.epochs.support import number_of, running_beside
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -118,10 +118,7 @@ def test_several_event_loops_are_served_at_once(reader: EpochReader) -> None:
 @pytest.mark.postgresql
 def test_connection_that_was_cut_is_replaced_unnoticed(reader: EpochReader, logs: list[Any]) -> None:
     before = run_async(reader.current())
-    execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-    )
+    end_other_connections()
 
     assert run_async(reader.current()) == before
     assert logs == []

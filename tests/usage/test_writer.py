@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from structlog.testing import capture_logs
 
 from apikeys import issuing
 from apikeys.models import ApiKey
-from tests.database_outages import database_out_of_reach
+from tests.database_outages import database_out_of_reach, end_other_connections
 from tests.usage.entries import AT, entry
 from usage import records
 from usage.entries import Outcome, UsageEntry
@@ -228,12 +227,7 @@ def test_broken_connection_is_replaced_without_a_fuss(writer: UsageWriter, key: 
     writer.flush(timeout_s=10)
 
     with capture_logs() as logs:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            assert cursor.rowcount >= 1
+        assert end_other_connections() >= 1
         writer.record(entry(key))
         assert writer.flush(timeout_s=10)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import DataError, InterfaceError, OperationalError, connection
+from django.db import DataError, InterfaceError, OperationalError
 from structlog.testing import capture_logs
 
 from apikeys.models import ApiKey
@@ -21,6 +21,7 @@ from generation.requests import GenerationRequest
 from generation.running import execution, runner, sweeping
 from llmbackends.errors import BackendUnavailable
 from llmbackends.types import ChatChunk, TokenUsage
+from tests.database_outages import end_other_connections
 from tests.generation.jobs import claim_next, queue_job, wait_for_status
 from tests.generation.scripted import FOREVER, LAST, ScriptedBackend, answering
 from tests.waiting import wait_until
@@ -453,12 +454,7 @@ def test_runner_outlives_that_the_database_ends_all_connections(
 
     with running():
         wait_until(backend.waiting.is_set)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            assert cursor.fetchall()
+        assert end_other_connections()
         backend.stream_steps = [ChatChunk("Whole"), LAST]
         wait_for_status(queue_job(key), JobStatus.COMPLETED)
         submission.cancel(interrupted)
