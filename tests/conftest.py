@@ -68,6 +68,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByGroup(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On SQLite what touches no database is left out: it has run beside PostgreSQL."""
+    if os.environ.get("TEST_DATABASE") != "sqlite":
+        return
+    kept, left_out = [], []
+    for item in items:
+        (kept if _touches_database(item) else left_out).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def _touches_database(item: pytest.Item) -> bool:
+    """pytest-django lets no other test reach it."""
+    wanted = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(wanted) or item.get_closest_marker("django_db") is not None
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With FAIL_ON_SKIP (as `make check` sets it) a skipped test is a failure: it may hide a missing part."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
